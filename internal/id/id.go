@@ -1,0 +1,58 @@
+// Package id mints and reads the identifiers of every row: a UUIDv7 whose last byte names the kind of thing it
+// identifies. One opaque value therefore serves as primary key, as global GraphQL id and in logs, sorts by
+// creation time, and tells `node(id:)` where to look.
+package id
+
+import (
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// Kind is what an identifier identifies. The numbers are stored inside ids: never renumber, only append.
+type Kind byte
+
+// The kinds of things that have an identifier of their own.
+const (
+	Account Kind = iota + 1
+	User
+	Session
+	APIKey
+	Order
+	Line
+	Fulfillment
+	Attempt
+	Provider
+	Offer
+	RoutingDecision
+	LedgerEntry
+	Schedule
+	Task
+	Worker
+	AuditEntry
+)
+
+const kindByte = 15
+
+// New returns a fresh identifier of the kind. It panics when the operating system has no randomness to give,
+// which no caller could mend.
+func New(kind Kind) uuid.UUID {
+	id := uuid.Must(uuid.NewV7())
+	id[kindByte] = byte(kind)
+	return id
+}
+
+// KindOf returns the kind an identifier was minted for; it is meaningless for ids not made by New.
+func KindOf(id uuid.UUID) Kind { return Kind(id[kindByte]) }
+
+// Parse reads an identifier and reports whether it is one of the wanted kind.
+func Parse(text string, want Kind) (uuid.UUID, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("parse id: %w", err)
+	}
+	if KindOf(id) != want {
+		return uuid.Nil, fmt.Errorf("%w: %d, want %d", ErrKind, KindOf(id), want)
+	}
+	return id, nil
+}

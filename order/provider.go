@@ -1,0 +1,120 @@
+package order
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/govalues/decimal"
+)
+
+// Provider is an account at an external system.
+type Provider struct {
+	ID           uuid.UUID
+	AccountID    uuid.UUID
+	Name         string // unique per account
+	Adapter      string // which integration speaks to it, e.g. "boostress"
+	BaseURL      string
+	Enabled      bool
+	Simulated    bool // test-mode keys may reach it
+	PausedReason string
+	PausedAt     *time.Time
+	Timeout      time.Duration // of one call
+	Concurrency  int           // calls at a time per worker process; 0: unlimited
+	Budget       *decimal.Decimal
+	Currency     Currency
+	Reserved     decimal.Decimal
+	Spent        decimal.Decimal
+	Overcharge   decimal.Decimal
+	Attention    string
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+// Open reports whether the provider takes new fulfillments.
+func (p *Provider) Open() bool { return p.Enabled && p.PausedAt == nil }
+
+// Offer is what a provider sells.
+type Offer struct {
+	ID             uuid.UUID
+	AccountID      uuid.UUID
+	ProviderID     uuid.UUID
+	ExternalID     string // the provider's own id of it; unique per provider
+	Name           string
+	Category       string
+	ServiceType    string
+	UnitPrice      decimal.Decimal
+	Currency       Currency
+	MinQuantity    int
+	MaxQuantity    int           // 0: unlimited
+	AvailableFrom  *time.Time    // nil: always was
+	AvailableUntil *time.Time    // nil: stays
+	SLA            time.Duration // progress is expected within; 0: no promise
+	CoolDown       time.Duration // between fulfillments of the same kind; 0: none
+	Enabled        bool
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
+
+// IdempotencyMode is what a provider does with a key it has seen before.
+type IdempotencyMode string
+
+// The idempotency modes found among providers.
+const (
+	IdempotencyNone      IdempotencyMode = "NONE"      // the same call again orders again
+	IdempotencyNative    IdempotencyMode = "NATIVE"    // the same key again answers with the first order
+	IdempotencyReference IdempotencyMode = "REFERENCE" // our reference is the key and can be looked up
+)
+
+// Capabilities is what an adapter declares of its provider; the engine reconciles unknown outcomes by it.
+type Capabilities struct {
+	Idempotency    IdempotencyMode
+	KeyLifetime    time.Duration // how long a key is remembered; 0: for ever
+	ReplaysErrors  bool          // a stored 5xx is replayed for its key: retrying that key never succeeds
+	Lookup         bool          // an order can be found by our key
+	LookupWindow   time.Duration // how long acceptance may be invisible to a lookup
+	Cancel         bool
+	BulkStatusSize int           // orders per status call; 0: one by one
+	PollMin        time.Duration // shortest useful polling interval; 0: 1 s
+	PollMax        time.Duration // longest polling interval; 0: 15 min
+	Webhooks       bool
+}
+
+// ExternalState is a provider's status word, mapped to ours.
+type ExternalState string
+
+// The states an order can have at a provider.
+const (
+	ExternalAccepted   ExternalState = "ACCEPTED"
+	ExternalInProgress ExternalState = "IN_PROGRESS"
+	ExternalPartial    ExternalState = "PARTIALLY_FULFILLED"
+	ExternalFulfilled  ExternalState = "FULFILLED"
+	ExternalRejected   ExternalState = "REJECTED"
+	ExternalFailed     ExternalState = "FAILED"
+	ExternalCanceling  ExternalState = "CANCELING"
+	ExternalCanceled   ExternalState = "CANCELED"
+	ExternalOther      ExternalState = "OTHER" // a word the adapter does not know: kept raw, changes nothing
+)
+
+// ExternalOrder is what a provider says about one of its orders at one moment.
+type ExternalOrder struct {
+	ExternalID string
+	Key        string // the key it was created with, where the provider tells
+	State      ExternalState
+	RawStatus  string
+	Delivered  int    // units delivered so far
+	Charge     *Money // nil: not known yet
+	Message    string
+	Reroutable bool // of a REJECTED one: another provider may take it
+}
+
+// Outcome is a provider's answer to one create or cancel call.
+type Outcome struct {
+	Class      Class
+	Order      *ExternalOrder // with ACCEPTED, and with DUPLICATE where it was looked up
+	Message    string         // redacted
+	RetryAfter time.Duration  // of RATE_LIMITED and RETRYABLE; 0: not told
+	Reroutable bool           // of REJECTED
+	Latency    time.Duration
+	Request    []byte // redacted JSON, or nil
+	Response   []byte // redacted JSON, or nil
+}

@@ -1,0 +1,83 @@
+package order
+
+// Status is where an order stands. After it is placed it is a function of its fulfillments and its own flags:
+// see Derive.
+type Status string
+
+// The states of an order.
+const (
+	Draft              Status = "DRAFT"
+	Pending            Status = "PENDING"
+	Processing         Status = "PROCESSING"
+	PartiallyFulfilled Status = "PARTIALLY_FULFILLED"
+	Fulfilled          Status = "FULFILLED"
+	PartiallyFailed    Status = "PARTIALLY_FAILED"
+	Failed             Status = "FAILED"
+	Canceling          Status = "CANCELING"
+	Canceled           Status = "CANCELED"
+	Expired            Status = "EXPIRED"
+)
+
+// Statuses lists every state of an order in the order of its life.
+func Statuses() []Status {
+	return []Status{
+		Draft, Pending, Processing, PartiallyFulfilled, Fulfilled,
+		PartiallyFailed, Failed, Canceling, Canceled, Expired,
+	}
+}
+
+// Tally counts an order's fulfillments, those that were replaced (REJECTED) left out.
+type Tally struct {
+	Quantity  int // ordered in all
+	Delivered int // units that arrived
+	Open      int // fulfillments whose end is not known yet
+	Untouched int // of the open ones: no provider was called yet
+	Failed    int
+	Canceled  int
+}
+
+// Flags are the facts about an order that its fulfillments don't tell.
+type Flags struct {
+	CancelAsked bool
+	Expired     bool
+}
+
+// Derive is the truth table of an order's status. While something is open: a cancellation that was asked for shows
+// as CANCELING, else a part that arrived as PARTIALLY_FULFILLED, else a provider at work as PROCESSING, else
+// PENDING. Once nothing is open: all that was ordered arrived (FULFILLED, whatever was asked meanwhile); or it was
+// canceled or ran out of time on demand, what arrived staying delivered and paid (CANCELED, EXPIRED); or
+// something failed (FAILED, or PARTIALLY_FAILED where a part arrived); or parts were canceled one by one.
+func Derive(t Tally, f Flags) Status {
+	if t.Open > 0 {
+		return deriveOpen(t, f)
+	}
+	switch {
+	case t.Delivered >= t.Quantity:
+		return Fulfilled
+	case f.CancelAsked:
+		return Canceled
+	case f.Expired:
+		return Expired
+	case t.Failed > 0 && t.Delivered > 0:
+		return PartiallyFailed
+	case t.Failed > 0:
+		return Failed
+	case t.Delivered > 0:
+		return PartiallyFulfilled
+	default:
+		return Canceled
+	}
+}
+
+func deriveOpen(t Tally, f Flags) Status {
+	switch {
+	case f.CancelAsked:
+		return Canceling
+	case t.Delivered > 0:
+		return PartiallyFulfilled
+	case t.Untouched < t.Open || t.Failed > 0 || t.Canceled > 0:
+		return Processing
+	default:
+		return Pending
+	}
+}
