@@ -48,9 +48,11 @@ type Fulfillment struct {
 	Currency       Currency
 	Reserved       decimal.Decimal // still reserved for it
 	Charged        decimal.Decimal // what the provider took
+	Overcharge     decimal.Decimal // the part of Charged above what was reserved
 	ExternalID     string
 	ExternalStatus string // the provider's own word, raw
 	Failure        string // why it is where it is, for a person; or ""
+	Attention      string // why a person should look, or ""
 	CancelAsked    bool
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
@@ -65,7 +67,7 @@ var transitions = map[FulfillmentStatus][]FulfillmentStatus{
 	FulfillmentPending:            {FulfillmentScheduled, FulfillmentSubmitting, FulfillmentUnroutable, FulfillmentFailed, FulfillmentCanceled},
 	FulfillmentScheduled:          {FulfillmentPending, FulfillmentSubmitting, FulfillmentUnroutable, FulfillmentFailed, FulfillmentCanceled},
 	FulfillmentUnroutable:         {FulfillmentPending, FulfillmentSubmitting, FulfillmentFailed, FulfillmentCanceled},
-	FulfillmentRetryWait:          {FulfillmentSubmitting, FulfillmentRejected, FulfillmentFailed, FulfillmentCanceled},
+	FulfillmentRetryWait:          {FulfillmentPending, FulfillmentSubmitting, FulfillmentRejected, FulfillmentFailed, FulfillmentCanceled},
 	FulfillmentSubmitting:         {FulfillmentSubmitted, FulfillmentInProgress, FulfillmentPartiallyFulfilled, FulfillmentFulfilled, FulfillmentRetryWait, FulfillmentRejected, FulfillmentUnknown, FulfillmentFailed, FulfillmentCancelRequested, FulfillmentCanceled},
 	FulfillmentUnknown:            {FulfillmentSubmitted, FulfillmentInProgress, FulfillmentPartiallyFulfilled, FulfillmentFulfilled, FulfillmentRetryWait, FulfillmentRejected, FulfillmentFailed, FulfillmentCancelRequested, FulfillmentCanceled},
 	FulfillmentSubmitted:          {FulfillmentInProgress, FulfillmentPartiallyFulfilled, FulfillmentFulfilled, FulfillmentRejected, FulfillmentFailed, FulfillmentCancelRequested, FulfillmentCanceled},

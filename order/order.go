@@ -33,6 +33,7 @@ type Order struct {
 	Attention   string // why a person should look, or ""
 	CancelAsked bool   // cancelOrder was called
 	Expired     bool   // the deadline passed while something was still open
+	TestMode    bool   // placed with a test-mode key: simulated providers only
 	Sequence    int    // of its latest event; events are numbered 1..Sequence
 	CreatedBy   string
 	CreatedAt   time.Time

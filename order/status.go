@@ -6,7 +6,7 @@ type Status string
 
 // The states of an order.
 const (
-	Draft              Status = "DRAFT"
+	Drafted            Status = "DRAFT"
 	Pending            Status = "PENDING"
 	Processing         Status = "PROCESSING"
 	PartiallyFulfilled Status = "PARTIALLY_FULFILLED"
@@ -21,7 +21,7 @@ const (
 // Statuses lists every state of an order in the order of its life.
 func Statuses() []Status {
 	return []Status{
-		Draft, Pending, Processing, PartiallyFulfilled, Fulfilled,
+		Drafted, Pending, Processing, PartiallyFulfilled, Fulfilled,
 		PartiallyFailed, Failed, Canceling, Canceled, Expired,
 	}
 }
@@ -32,6 +32,7 @@ type Tally struct {
 	Delivered int // units that arrived
 	Open      int // fulfillments whose end is not known yet
 	Untouched int // of the open ones: no provider was called yet
+	Canceling int // of the open ones: cancellation was asked for and not yet answered
 	Failed    int
 	Canceled  int
 }
@@ -42,8 +43,8 @@ type Flags struct {
 	Expired     bool
 }
 
-// Derive is the truth table of an order's status. While something is open: a cancellation that was asked for shows
-// as CANCELING, else a part that arrived as PARTIALLY_FULFILLED, else a provider at work as PROCESSING, else
+// Derive is the truth table of an order's status. While something is open: a cancellation that a provider still has to
+// answer shows as CANCELING, else a part that arrived as PARTIALLY_FULFILLED, else a provider at work as PROCESSING, else
 // PENDING. Once nothing is open: all that was ordered arrived (FULFILLED, whatever was asked meanwhile); or it was
 // canceled or ran out of time on demand, what arrived staying delivered and paid (CANCELED, EXPIRED); or
 // something failed (FAILED, or PARTIALLY_FAILED where a part arrived); or parts were canceled one by one.
@@ -71,7 +72,7 @@ func Derive(t Tally, f Flags) Status {
 
 func deriveOpen(t Tally, f Flags) Status {
 	switch {
-	case f.CancelAsked:
+	case f.CancelAsked && t.Canceling > 0:
 		return Canceling
 	case t.Delivered > 0:
 		return PartiallyFulfilled

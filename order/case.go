@@ -1,0 +1,163 @@
+package order
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/boostress/boostress/internal/id"
+)
+
+// Case is one order with all of its fulfillments, opened for change under the order's lock. Every change goes
+// through its methods, which keep the state tables, the money and the event numbers right and collect what is to be
+// written: Events, Entries, and which fulfillments changed or are new.
+type Case struct {
+	Order        *Order
+	Fulfillments []*Fulfillment
+	Now          time.Time
+	Actor        string // who causes the changes, as in Event.Actor
+
+	Events  []Event
+	Entries []LedgerEntry
+	Changed map[uuid.UUID]bool // fulfillments to update
+	New     []*Fulfillment     // fulfillments to insert; also in Fulfillments
+}
+
+// Touched reports whether anything is to be written.
+func (c *Case) Touched() bool { return len(c.Events) > 0 || len(c.Changed) > 0 }
+
+// Find returns one of the order's fulfillments, or nil.
+func (c *Case) Find(fulfillmentID uuid.UUID) *Fulfillment {
+	for _, f := range c.Fulfillments {
+		if f.ID == fulfillmentID {
+			return f
+		}
+	}
+	return nil
+}
+
+// Place starts a fresh order: one fulfillment for each line, and the order's first event.
+func (c *Case) Place(lines []Line) error {
+	return c.record(EventPlaced, nil, func() error {
+		for _, line := range lines {
+			c.add(&Fulfillment{LineID: line.ID, Quantity: line.Quantity})
+		}
+		return nil
+	})
+}
+
+// add makes a new pending fulfillment of the order out of what is special about it.
+func (c *Case) add(f *Fulfillment) *Fulfillment {
+	f.ID = id.New(id.Fulfillment)
+	f.AccountID, f.OrderID, f.Currency = c.Order.AccountID, c.Order.ID, c.Order.Currency
+	f.Status, f.Generation = FulfillmentPending, 1
+	f.CreatedAt, f.UpdatedAt = c.Now, c.Now
+	c.Fulfillments = append(c.Fulfillments, f)
+	c.New = append(c.New, f)
+	return f
+}
+
+// touch notes that f is to be written.
+func (c *Case) touch(f *Fulfillment) {
+	f.UpdatedAt = c.Now
+	for _, fresh := range c.New {
+		if fresh == f {
+			return
+		}
+	}
+	if c.Changed == nil {
+		c.Changed = make(map[uuid.UUID]bool, 1)
+	}
+	c.Changed[f.ID] = true
+}
+
+// become moves f to a state that may follow its own.
+func (c *Case) become(f *Fulfillment, next FulfillmentStatus) error {
+	if !f.Status.CanBecome(next) {
+		return fmt.Errorf("%w: fulfillment %s: %s after %s", ErrTransition, f.ID, next, f.Status)
+	}
+	f.Status = next
+	if next.Final() {
+		now := c.Now
+		f.FinishedAt, f.CancelAsked = &now, false
+		if next != FulfillmentFailed {
+			f.Attention = ""
+		}
+	}
+	return nil
+}
+
+// record runs one change and writes its event: what differs before and after, and the order as it is then.
+func (c *Case) record(kind EventKind, f *Fulfillment, change func() error) error {
+	before := c.look(f)
+	if err := change(); err != nil {
+		return err
+	}
+	c.write(kind, f, before)
+	return nil
+}
+
+// write derives the order anew and writes the event of a change that began at before.
+func (c *Case) write(kind EventKind, f *Fulfillment, before view) {
+	c.refresh()
+	c.Order.Sequence++
+	c.Order.UpdatedAt = c.Now
+	event := Event{
+		AccountID: c.Order.AccountID, OrderID: c.Order.ID, Sequence: c.Order.Sequence, Kind: kind,
+		Actor: c.Actor, OccurredAt: c.Now, Changes: before.changes(c.look(f)), Snapshot: SnapshotOf(c.Order),
+	}
+	if f != nil {
+		c.touch(f)
+		event.FulfillmentID = &f.ID
+	}
+	c.Events = append(c.Events, event)
+}
+
+// refresh derives the order's status, delivered quantity and attention from its fulfillments.
+func (c *Case) refresh() {
+	tally := c.tally()
+	status := Derive(tally, Flags{CancelAsked: c.Order.CancelAsked, Expired: c.Order.Expired})
+	c.Order.Status, c.Order.Delivered = status, tally.Delivered
+	c.Order.FinishedAt = nil
+	if tally.Open == 0 {
+		now := c.Now
+		c.Order.FinishedAt = &now
+	}
+	c.Order.Attention = c.attention()
+}
+
+func (c *Case) tally() Tally {
+	tally := Tally{Quantity: c.Order.Quantity}
+	for _, f := range c.Fulfillments {
+		tally.Delivered += f.Delivered
+		switch {
+		case f.Status == FulfillmentRejected, f.Status == FulfillmentFulfilled:
+		case f.Status == FulfillmentFailed:
+			tally.Failed++
+		case f.Status == FulfillmentCanceled:
+			tally.Canceled++
+		default:
+			tally.Open++
+			if f.Status.Untouched() {
+				tally.Untouched++
+			}
+			if f.CancelAsked || f.Status == FulfillmentCancelRequested {
+				tally.Canceling++
+			}
+		}
+	}
+	return tally
+}
+
+func (c *Case) attention() string {
+	for _, f := range c.Fulfillments {
+		if f.Attention != "" {
+			return f.Attention
+		}
+	}
+	if c.Order.Overcharge.IsPos() {
+		return "a provider charged more than was reserved"
+	}
+	return ""
+}

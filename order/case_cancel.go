@@ -1,0 +1,88 @@
+package order
+
+// AskCancel ends an order: what has not reached a provider is canceled at once, and the fulfillments whose providers
+// must be asked are returned. Asking again changes nothing, unless a provider has refused since. It fails with
+// ErrFulfilled once everything was delivered.
+func (c *Case) AskCancel() ([]*Fulfillment, error) {
+	if c.Order.Status == Fulfilled {
+		return nil, ErrFulfilled
+	}
+	if c.Order.FinishedAt != nil {
+		return nil, nil
+	}
+	if !c.Order.CancelAsked {
+		err := c.record(EventOrderCancelRequested, nil, func() error {
+			c.Order.CancelAsked = true
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return c.endOpen("the order was canceled", true)
+}
+
+// Expire ends an order whose deadline passed: what has not reached a provider is canceled; what has is let finish.
+func (c *Case) Expire() error {
+	if c.Order.Expired || c.Order.FinishedAt != nil {
+		return nil
+	}
+	err := c.record(EventDeadlinePassed, nil, func() error {
+		c.Order.Expired = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = c.endOpen("the order's deadline passed", false)
+	return err
+}
+
+// endOpen cancels what surely is at no provider and, with ask, marks the rest for cancellation. It returns what the
+// providers must be asked for now; calls on their way are asked for when their outcome is known.
+func (c *Case) endOpen(reason string, ask bool) ([]*Fulfillment, error) {
+	var toAsk []*Fulfillment
+	for _, f := range c.Fulfillments {
+		switch {
+		case f.Status.Final():
+		case f.Status.Untouched(), f.Status == FulfillmentRetryWait:
+			if err := c.drop(f, reason); err != nil {
+				return nil, err
+			}
+		case !ask || f.Status == FulfillmentCancelRequested:
+		case f.Status.AtProvider():
+			if err := c.RequestCancel(f); err != nil {
+				return nil, err
+			}
+			toAsk = append(toAsk, f)
+		case !f.CancelAsked:
+			err := c.record(EventCancelRequested, f, func() error {
+				f.CancelAsked = true
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return toAsk, nil
+}
+
+// RequestCancel notes that f's provider is being asked to cancel.
+func (c *Case) RequestCancel(f *Fulfillment) error {
+	return c.record(EventCancelRequested, f, func() error {
+		f.CancelAsked = true
+		return c.become(f, FulfillmentCancelRequested)
+	})
+}
+
+// RefuseCancel notes that f's provider goes on with it all the same.
+func (c *Case) RefuseCancel(f *Fulfillment, reason string) error {
+	return c.record(EventCancelRefused, f, func() error {
+		f.CancelAsked, f.Failure = false, "cancellation refused: "+reason
+		if f.Delivered > 0 {
+			return c.become(f, FulfillmentPartiallyFulfilled)
+		}
+		return c.become(f, FulfillmentInProgress)
+	})
+}
