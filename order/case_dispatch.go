@@ -57,9 +57,12 @@ func (c *Case) Unroutable(f *Fulfillment, reason string) error {
 	})
 }
 
-// Retry notes that the provider surely took nothing and is to be asked again later. NewGeneration is for a call
-// whose key can't be used again.
+// Retry notes that the provider surely took nothing and is to be asked again later, or, on an order that is being
+// ended, cancels. NewGeneration is for a call whose key can't be used again.
 func (c *Case) Retry(f *Fulfillment, reason string, newGeneration bool) error {
+	if c.ending(f) {
+		return c.drop(f, reason)
+	}
 	return c.record(EventRetrying, f, func() error {
 		f.Failure, f.Attention = reason, ""
 		if newGeneration {
@@ -92,16 +95,15 @@ func (c *Case) NeedPerson(f *Fulfillment, reason string) error {
 // true, it goes to a new fulfillment, which is returned, that excludes the provider. What can't be routed again
 // has failed, or, on an order that is being ended, is canceled.
 func (c *Case) Reject(f *Fulfillment, reason string, reroute bool) (*Fulfillment, error) {
-	ending := c.Order.CancelAsked || c.Order.Expired || f.CancelAsked
 	switch {
-	case ending:
+	case c.ending(f):
 		return nil, c.drop(f, reason)
 	case !reroute:
 		return nil, c.fail(f, reason)
 	}
 	var next *Fulfillment
 	err := c.record(EventRejected, f, func() error {
-		if err := c.release(f); err != nil {
+		if err := c.closeMoney(f); err != nil {
 			return err
 		}
 		f.Failure = reason
@@ -118,10 +120,15 @@ func (c *Case) Reject(f *Fulfillment, reason string, reroute bool) (*Fulfillment
 	return next, err
 }
 
+// ending reports whether nothing new shall be started for f.
+func (c *Case) ending(f *Fulfillment) bool {
+	return c.Order.CancelAsked || c.Order.Expired || f.CancelAsked
+}
+
 // fail gives f up.
 func (c *Case) fail(f *Fulfillment, reason string) error {
 	return c.record(EventFailed, f, func() error {
-		if err := c.release(f); err != nil {
+		if err := c.closeMoney(f); err != nil {
 			return err
 		}
 		f.Failure, f.Attention = reason, "failed: "+reason

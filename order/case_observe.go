@@ -10,7 +10,7 @@ import (
 // wanted while the creation was on its way.
 func (c *Case) Observe(f *Fulfillment, seen ExternalOrder) (askCancel bool, err error) {
 	if seen.State == ExternalRejected && !f.Status.Final() {
-		_, err = c.Reject(f, said(seen, "the provider rejected it"), false)
+		_, err = c.Reject(f, said(seen, "the provider rejected it"), seen.Reroutable)
 		return false, err
 	}
 	before := *f

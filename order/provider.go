@@ -33,6 +33,19 @@ type Provider struct {
 // Open reports whether the provider takes new fulfillments.
 func (p *Provider) Open() bool { return p.Enabled && p.PausedAt == nil }
 
+// Affords reports whether the provider's budget has room for one more reservation. A provider with an overcharge
+// takes none.
+func (p *Provider) Affords(amount decimal.Decimal) bool {
+	if p.Budget == nil {
+		return true
+	}
+	if p.Overcharge.IsPos() {
+		return false
+	}
+	total, err := Sum(p.Reserved, p.Spent, amount)
+	return err == nil && total.Cmp(*p.Budget) <= 0
+}
+
 // Offer is what a provider sells.
 type Offer struct {
 	ID             uuid.UUID
