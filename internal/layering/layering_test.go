@@ -54,7 +54,7 @@ func TestViolations(t *testing.T) {
 		"server and Redis":              {"server", "github.com/redis/go-redis/v9", "only live, worker and limit speak to Redis"},
 		"live and Redis":                {"live", "github.com/redis/go-redis/v9", ""},
 		"live and history":              {"live", "store", "layer redis may not"},
-		"use case and transport":        {"fulfillment", "github.com/gorilla/websocket", "GraphQL and its transports end at resolvers and server"},
+		"use case and transport":        {"fulfillment", "github.com/gorilla/websocket", "GraphQL ends at resolvers and server"},
 		"use case and hub":              {"fulfillment", "live", "layer use-cases may not"},
 		"use case and worker":           {"access", "worker", "layer use-cases may not"},
 		"worker and interface":          {"worker", "providerapi", ""},

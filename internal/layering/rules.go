@@ -85,7 +85,7 @@ func Walls() []Wall {
 		{
 			Imports: []string{"github.com/99designs/gqlgen", "github.com/vektah/gqlparser", "github.com/gorilla/websocket"},
 			Only:    with(stand, "graph/...", "resolvers", "server/...", "client/..."),
-			Why:     "GraphQL and its transports end at resolvers and server",
+			Why:     "GraphQL ends at resolvers and server",
 		},
 	}
 }
