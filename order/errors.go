@@ -14,7 +14,8 @@ var (
 	ErrReferenceTaken = errors.New("reference is taken")
 	ErrKeyReused      = errors.New("idempotency key was used with another input")
 	ErrKeyInProgress  = errors.New("the first request with this idempotency key is still running")
-	ErrNameTaken      = errors.New("name is taken")
+	ErrNameTaken       = errors.New("name is taken")
+	ErrExternalIDTaken = errors.New("external id is taken")
 )
 
 // Code names a fault of an input for programs.

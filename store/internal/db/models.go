@@ -3,3 +3,152 @@
 //   sqlc v1.31.1
 
 package db
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/govalues/decimal"
+)
+
+type Attempt struct {
+	ID            uuid.UUID
+	AccountID     uuid.UUID
+	FulfillmentID uuid.UUID
+	ProviderID    uuid.UUID
+	Operation     string
+	Key           string
+	CallNumber    int32
+	State         string
+	Class         string
+	Message       string
+	LatencyUs     int64
+	Request       json.RawMessage
+	Response      json.RawMessage
+	StartedAt     time.Time
+	FinishedAt    *time.Time
+}
+
+type Fulfillment struct {
+	ID             uuid.UUID
+	AccountID      uuid.UUID
+	OrderID        uuid.UUID
+	LineID         uuid.UUID
+	ProviderID     *uuid.UUID
+	OfferID        *uuid.UUID
+	ReplacesID     *uuid.UUID
+	Excluded       []uuid.UUID
+	Quantity       int32
+	Delivered      int32
+	Status         string
+	Generation     int32
+	UnitPrice      decimal.Decimal
+	Currency       string
+	Reserved       decimal.Decimal
+	Charged        decimal.Decimal
+	Overcharge     decimal.Decimal
+	ExternalID     *string
+	ExternalStatus string
+	Failure        string
+	Attention      string
+	CancelAsked    bool
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	SubmittedAt    *time.Time
+	ChangedAt      *time.Time
+	NextPollAt     *time.Time
+	FinishedAt     *time.Time
+}
+
+type IdempotencyKey struct {
+	AccountID uuid.UUID
+	Mutation  string
+	Key       string
+	BodyHash  []byte
+	ResultIds []uuid.UUID
+	CreatedAt time.Time
+}
+
+type Offer struct {
+	ID             uuid.UUID
+	AccountID      uuid.UUID
+	ProviderID     uuid.UUID
+	ExternalID     string
+	Name           string
+	Category       string
+	ServiceType    string
+	UnitPrice      decimal.Decimal
+	Currency       string
+	MinQuantity    int32
+	MaxQuantity    int32
+	AvailableFrom  *time.Time
+	AvailableUntil *time.Time
+	SlaMs          int64
+	CoolDownMs     int64
+	Enabled        bool
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
+
+type Order struct {
+	ID          uuid.UUID
+	AccountID   uuid.UUID
+	Reference   string
+	Category    string
+	Destination json.RawMessage
+	Status      string
+	Currency    string
+	Budget      *decimal.Decimal
+	Reserved    decimal.Decimal
+	Spent       decimal.Decimal
+	Overcharge  decimal.Decimal
+	Quantity    int32
+	Delivered   int32
+	Deadline    *time.Time
+	Priority    int16
+	Metadata    json.RawMessage
+	Held        bool
+	Attention   string
+	CancelAsked bool
+	Expired     bool
+	TestMode    bool
+	Sequence    int32
+	CreatedBy   string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	FinishedAt  *time.Time
+}
+
+type OrderLine struct {
+	ID          uuid.UUID
+	AccountID   uuid.UUID
+	OrderID     uuid.UUID
+	Position    int32
+	ServiceType string
+	Quantity    int32
+	Attributes  json.RawMessage
+}
+
+type Provider struct {
+	ID           uuid.UUID
+	AccountID    uuid.UUID
+	Name         string
+	Adapter      string
+	BaseUrl      string
+	Credentials  []byte
+	Enabled      bool
+	Simulated    bool
+	PausedReason string
+	PausedAt     *time.Time
+	TimeoutMs    int64
+	Concurrency  int32
+	Budget       *decimal.Decimal
+	Currency     string
+	Reserved     decimal.Decimal
+	Spent        decimal.Decimal
+	Overcharge   decimal.Decimal
+	Attention    string
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}

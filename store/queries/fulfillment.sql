@@ -1,0 +1,113 @@
+-- name: FulfillmentInsert :exec
+INSERT INTO fulfillments (id, account_id, order_id, line_id, replaces_id, excluded, quantity, status, generation,
+    currency, created_at, updated_at)
+SELECT unnest(@ids::uuid[]), unnest(@account_ids::uuid[]), unnest(@order_ids::uuid[]), unnest(@line_ids::uuid[]),
+    NULLIF(unnest(@replaces_ids::text[]), '')::uuid, unnest(@excludeds::text[])::uuid[], unnest(@quantities::int[]),
+    unnest(@statuses::text[]), unnest(@generations::int[]), unnest(@currencies::text[]), @now::timestamptz,
+    @now::timestamptz;
+
+-- name: FulfillmentOfOrders :many
+-- Their orders are locked by the caller, and nobody changes a fulfillment without its order's lock.
+SELECT * FROM fulfillments WHERE order_id = ANY(@order_ids::uuid[]) ORDER BY order_id, id;
+
+-- name: FulfillmentGet :one
+SELECT * FROM fulfillments WHERE id = $1;
+
+-- name: FulfillmentUpdate :execrows
+UPDATE fulfillments f SET provider_id = u.provider_id::uuid, offer_id = u.offer_id::uuid, delivered = u.delivered,
+    status = u.status, generation = u.generation, unit_price = u.unit_price::numeric, currency = u.currency,
+    reserved = u.reserved::numeric, charged = u.charged::numeric, overcharge = u.overcharge::numeric,
+    external_id = NULLIF(u.external_id, ''), external_status = u.external_status, failure = u.failure,
+    attention = u.attention, cancel_asked = u.cancel_asked, updated_at = @now::timestamptz,
+    submitted_at = u.submitted_at::timestamptz, changed_at = u.changed_at::timestamptz,
+    next_poll_at = u.next_poll_at::timestamptz, finished_at = u.finished_at::timestamptz
+FROM (SELECT unnest(@ids::uuid[]) AS id, NULLIF(unnest(@provider_ids::text[]), '') AS provider_id,
+        NULLIF(unnest(@offer_ids::text[]), '') AS offer_id, unnest(@delivereds::int[]) AS delivered,
+        unnest(@statuses::text[]) AS status, unnest(@generations::int[]) AS generation,
+        unnest(@unit_prices::text[]) AS unit_price, unnest(@currencies::text[]) AS currency,
+        unnest(@reserveds::text[]) AS reserved, unnest(@chargeds::text[]) AS charged,
+        unnest(@overcharges::text[]) AS overcharge, unnest(@external_ids::text[]) AS external_id,
+        unnest(@external_statuses::text[]) AS external_status, unnest(@failures::text[]) AS failure,
+        unnest(@attentions::text[]) AS attention, unnest(@cancel_askeds::boolean[]) AS cancel_asked,
+        NULLIF(unnest(@submitted_ats::text[]), '') AS submitted_at,
+        NULLIF(unnest(@changed_ats::text[]), '') AS changed_at,
+        NULLIF(unnest(@next_poll_ats::text[]), '') AS next_poll_at,
+        NULLIF(unnest(@finished_ats::text[]), '') AS finished_at) u
+WHERE f.id = u.id;
+
+-- name: FulfillmentDuePolls :many
+SELECT * FROM fulfillments
+WHERE next_poll_at <= now() AND provider_id = @provider_id::uuid
+ORDER BY next_poll_at, id LIMIT $1;
+
+-- name: FulfillmentPollProviders :many
+-- Which providers have something due, among the most overdue.
+SELECT DISTINCT provider_id::uuid AS provider_id, account_id
+FROM (SELECT provider_id, account_id FROM fulfillments WHERE next_poll_at <= now() ORDER BY next_poll_at LIMIT 10000) due;
+
+-- name: FulfillmentHint :many
+UPDATE fulfillments SET next_poll_at = now()
+WHERE provider_id = @provider_id::uuid AND next_poll_at IS NOT NULL AND next_poll_at > now()
+  AND (external_id = ANY(@external_ids::text[]) OR id = ANY(@ids::uuid[]))
+RETURNING id;
+
+-- name: AttemptInsert :exec
+INSERT INTO attempts (id, account_id, fulfillment_id, provider_id, operation, key, call_number, state, started_at)
+SELECT unnest(@ids::uuid[]), unnest(@account_ids::uuid[]), unnest(@fulfillment_ids::uuid[]),
+    unnest(@provider_ids::uuid[]), unnest(@operations::text[]), unnest(@keys::text[]), unnest(@call_numbers::int[]),
+    unnest(@states::text[]), @now::timestamptz;
+
+-- name: AttemptUpdate :execrows
+UPDATE attempts a SET state = u.state, class = u.class, message = u.message, latency_us = u.latency_us,
+    request = coalesce(u.request::jsonb, a.request), response = coalesce(u.response::jsonb, a.response),
+    finished_at = CASE WHEN u.finished THEN @now::timestamptz END
+FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@states::text[]) AS state, unnest(@classes::text[]) AS class,
+        unnest(@messages::text[]) AS message, unnest(@latencies::bigint[]) AS latency_us,
+        NULLIF(unnest(@requests::text[]), '') AS request, NULLIF(unnest(@responses::text[]), '') AS response,
+        unnest(@finisheds::boolean[]) AS finished) u
+WHERE a.id = u.id;
+
+-- name: AttemptOfFulfillments :many
+SELECT * FROM attempts WHERE fulfillment_id = ANY(@fulfillment_ids::uuid[])
+ORDER BY fulfillment_id, started_at, call_number;
+
+-- name: DecisionInsert :exec
+INSERT INTO routing_decisions (fulfillment_id, made_at, account_id, offer_id, candidates)
+SELECT unnest(@fulfillment_ids::uuid[]), @now::timestamptz, unnest(@account_ids::uuid[]),
+    NULLIF(unnest(@offer_ids::text[]), '')::uuid, unnest(@candidates::text[])::jsonb
+ON CONFLICT DO NOTHING;
+
+-- name: LedgerInsert :exec
+INSERT INTO ledger_entries (id, account_id, order_id, fulfillment_id, provider_id, kind, currency, reserved, spent,
+    overcharge, created_at)
+SELECT unnest(@ids::uuid[]), unnest(@account_ids::uuid[]), unnest(@order_ids::uuid[]),
+    unnest(@fulfillment_ids::uuid[]), unnest(@provider_ids::uuid[]), unnest(@kinds::text[]),
+    unnest(@currencies::text[]), unnest(@reserveds::text[])::numeric, unnest(@spents::text[])::numeric,
+    unnest(@overcharges::text[])::numeric, @now::timestamptz;
+
+-- name: EventInsert :exec
+-- In the order given: an order's later event gets the higher id.
+INSERT INTO events (account_id, order_id, fulfillment_id, sequence, kind, actor, occurred_at, changes, snapshot)
+SELECT unnest(@account_ids::uuid[]), unnest(@order_ids::uuid[]), NULLIF(unnest(@fulfillment_ids::text[]), '')::uuid,
+    unnest(@sequences::int[]), unnest(@kinds::text[]), unnest(@actors::text[]), @now::timestamptz,
+    unnest(@changes::text[])::json, unnest(@snapshots::text[])::json;
+
+-- name: IdempotencyLock :many
+-- Tries the keys' transaction-level locks; false: the first request is still running.
+SELECT pg_try_advisory_xact_lock(k.hash) AS locked FROM (SELECT unnest(@hashes::bigint[]) AS hash) k;
+
+-- name: IdempotencyGet :many
+SELECT i.* FROM idempotency_keys i
+JOIN (SELECT unnest(@account_ids::uuid[]) AS account_id, unnest(@mutations::text[]) AS mutation,
+        unnest(@keys::text[]) AS key) k
+  ON i.account_id = k.account_id AND i.mutation = k.mutation AND i.key = k.key
+ORDER BY i.key;
+
+-- name: IdempotencyInsert :exec
+INSERT INTO idempotency_keys (account_id, mutation, key, body_hash, result_ids, created_at)
+SELECT unnest(@account_ids::uuid[]), unnest(@mutations::text[]), unnest(@keys::text[]), unnest(@body_hashes::bytea[]),
+    unnest(@result_ids::text[])::uuid[], @now::timestamptz;
+
+-- name: WebhookReceipt :execrows
+INSERT INTO webhook_receipts (provider_id, delivery_id, received_at) VALUES ($1, $2, now())
+ON CONFLICT DO NOTHING;

@@ -1,0 +1,71 @@
+-- name: ProviderInsert :one
+INSERT INTO providers (id, account_id, name, adapter, base_url, credentials, enabled, simulated, timeout_ms,
+    concurrency, budget, currency, created_at, updated_at)
+VALUES (@id, @account_id, @name, @adapter, @base_url, @credentials, @enabled, @simulated, @timeout_ms, @concurrency,
+    @budget, @currency, @now, @now)
+RETURNING *;
+
+-- name: ProviderUpdate :one
+UPDATE providers SET name = @name, base_url = @base_url, credentials = coalesce(@credentials, credentials),
+    enabled = @enabled, paused_reason = @paused_reason, paused_at = @paused_at, timeout_ms = @timeout_ms,
+    concurrency = @concurrency, budget = @budget, attention = @attention, updated_at = @now
+WHERE account_id = @account_id AND id = @id
+RETURNING *;
+
+-- name: ProviderLock :one
+SELECT * FROM providers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE;
+
+-- name: ProviderGet :one
+SELECT * FROM providers WHERE id = $1;
+
+-- name: ProviderGetMany :many
+SELECT * FROM providers WHERE id = ANY(@ids::uuid[]) ORDER BY id;
+
+-- name: ProviderLockBudgeted :many
+SELECT * FROM providers WHERE id = ANY(@ids::uuid[]) AND budget IS NOT NULL ORDER BY id FOR NO KEY UPDATE;
+
+-- name: ProviderCount :exec
+-- Moves the sums of the ledger; rows are locked in id order, so that groups can't deadlock.
+WITH held AS (SELECT id FROM providers WHERE id = ANY(@ids::uuid[]) ORDER BY id FOR NO KEY UPDATE)
+UPDATE providers p SET reserved = p.reserved + u.reserved::numeric, spent = p.spent + u.spent::numeric,
+    overcharge = p.overcharge + u.overcharge::numeric
+FROM held JOIN (SELECT unnest(@ids::uuid[]) AS id, unnest(@reserveds::text[]) AS reserved,
+        unnest(@spents::text[]) AS spent, unnest(@overcharges::text[]) AS overcharge) u ON u.id = held.id
+WHERE p.id = held.id;
+
+-- name: ProviderAttention :exec
+UPDATE providers SET attention = @attention WHERE id = @id AND attention <> @attention;
+
+-- name: OfferInsert :one
+INSERT INTO offers (id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency,
+    min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at)
+VALUES (@id, @account_id, @provider_id, @external_id, @name, @category, @service_type, @unit_price, @currency,
+    @min_quantity, @max_quantity, @available_from, @available_until, @sla_ms, @cool_down_ms, @enabled, @now, @now)
+RETURNING *;
+
+-- name: OfferUpdate :one
+UPDATE offers SET name = @name, category = @category, service_type = @service_type, unit_price = @unit_price,
+    min_quantity = @min_quantity, max_quantity = @max_quantity, available_from = @available_from,
+    available_until = @available_until, sla_ms = @sla_ms, cool_down_ms = @cool_down_ms, enabled = @enabled,
+    updated_at = @now
+WHERE account_id = @account_id AND id = @id
+RETURNING *;
+
+-- name: OfferLock :one
+SELECT * FROM offers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE;
+
+-- name: OfferSetEnabled :many
+UPDATE offers SET enabled = @enabled, updated_at = @now
+WHERE account_id = @account_id AND id = ANY(@ids::uuid[])
+RETURNING *;
+
+-- name: OfferCandidates :many
+SELECT offers.* FROM offers
+JOIN (SELECT unnest(@account_ids::uuid[]) AS account_id, unnest(@categories::text[]) AS category,
+        unnest(@service_types::text[]) AS service_type) wanted
+  ON offers.account_id = wanted.account_id AND offers.category = wanted.category
+    AND offers.service_type = wanted.service_type
+ORDER BY offers.id LIMIT 10000;
+
+-- name: OfferGetMany :many
+SELECT * FROM offers WHERE id = ANY(@ids::uuid[]) ORDER BY id;

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/govalues/decimal"
+)
+
+// Set-based statements take columns: one array for each column, unnested together. What may be NULL travels as text
+// with "" for NULL.
+
+func column[T, C any](items []T, value func(T) C) []C {
+	values := make([]C, len(items))
+	for i, item := range items {
+		values[i] = value(item)
+	}
+	return values
+}
+
+func rows[R, T any](list []R, one func(R) T) []T { return column(list, one) }
+
+func textOfID(id *uuid.UUID) string {
+	if id == nil {
+		return ""
+	}
+	return id.String()
+}
+
+func textOfTime(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339Nano)
+}
+
+func textOfDecimal(amount *decimal.Decimal) string {
+	if amount == nil {
+		return ""
+	}
+	return amount.String()
+}
+
+// textOfIDs formats a Postgres array literal.
+func textOfIDs(ids []uuid.UUID) string {
+	const width = 37
+	text := make([]byte, 0, 2+width*len(ids))
+	text = append(text, '{')
+	for i, id := range ids {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(text, id.String()...)
+	}
+	return string(append(text, '}'))
+}
+
+func textOfJSON(value json.RawMessage) string { return string(value) }
+
+func utc(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	moved := at.UTC()
+	return &moved
+}
+
+func milliseconds(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
+
+func microseconds(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
+
+func value[T any](pointer *T) T {
+	var none T
+	if pointer == nil {
+		return none
+	}
+	return *pointer
+}
