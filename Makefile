@@ -42,7 +42,7 @@ secrets: ## Make up the secrets that docker-compose.yml needs, where they are mi
 
 .PHONY: build
 build: playground ## Build bin/boostress with the playground inside
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/boostress ./cmd/boostress
+	CGO_ENABLED=0 go build -trimpath -tags timetzdata -ldflags '$(LDFLAGS)' -o bin/boostress ./cmd/boostress
 
 .PHONY: test
 test: ## Run the whole test suite on a private Postgres and Redis
