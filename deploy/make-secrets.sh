@@ -6,19 +6,19 @@ cd "$(dirname "$0")/secrets"
 chmod 700 .
 
 keep_or_write() {
-    local name=$1 value=$2
-    if [ -s "$name" ]; then
-        echo "deploy/secrets/$name: exists, kept"
-        return
-    fi
-    printf '%s' "$value" >"$name.new"
-    chmod 444 "$name.new"
-    mv "$name.new" "$name"
-    echo "deploy/secrets/$name: made"
+	local name=$1 value=$2
+	if [ -s "$name" ]; then
+		echo "deploy/secrets/$name: exists, kept"
+		return
+	fi
+	printf '%s' "$value" >"$name.new"
+	chmod 444 "$name.new"
+	mv "$name.new" "$name"
+	echo "deploy/secrets/$name: made"
 }
 
 random_hex() {
-    od -An -N "$1" -tx1 /dev/urandom | tr -d ' \n'
+	od -An -N "$1" -tx1 /dev/urandom | tr -d ' \n'
 }
 
 keep_or_write postgres-password "$(random_hex 24)"
