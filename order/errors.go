@@ -7,13 +7,13 @@ import (
 
 // What callers test for.
 var (
-	ErrNotFound       = errors.New("not found")
-	ErrMoney          = errors.New("bad amount")
-	ErrTransition     = errors.New("state can't follow")
-	ErrFulfilled      = errors.New("everything was delivered already")
-	ErrReferenceTaken = errors.New("reference is taken")
-	ErrKeyReused      = errors.New("idempotency key was used with another input")
-	ErrKeyInProgress  = errors.New("the first request with this idempotency key is still running")
+	ErrNotFound        = errors.New("not found")
+	ErrMoney           = errors.New("bad amount")
+	ErrTransition      = errors.New("state can't follow")
+	ErrFulfilled       = errors.New("everything was delivered already")
+	ErrReferenceTaken  = errors.New("reference is taken")
+	ErrKeyReused       = errors.New("idempotency key was used with another input")
+	ErrKeyInProgress   = errors.New("the first request with this idempotency key is still running")
 	ErrNameTaken       = errors.New("name is taken")
 	ErrExternalIDTaken = errors.New("external id is taken")
 )

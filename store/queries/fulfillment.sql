@@ -111,3 +111,9 @@ SELECT unnest(@account_ids::uuid[]), unnest(@mutations::text[]), unnest(@keys::t
 -- name: WebhookReceipt :execrows
 INSERT INTO webhook_receipts (provider_id, delivery_id, received_at) VALUES ($1, $2, now())
 ON CONFLICT DO NOTHING;
+
+-- name: TaskHurryUnroutable :exec
+UPDATE tasks t SET due_at = now(), announced_at = NULL
+FROM fulfillments f
+WHERE t.account_id = @account_id AND t.kind = 'DISPATCH' AND t.state = 'RETRY' AND t.claim_token IS NULL
+  AND f.id = t.fulfillment_id AND f.status = 'UNROUTABLE';

@@ -33,9 +33,9 @@ FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@statuses::text[]) AS status, un
 WHERE o.id = u.id;
 
 -- name: OrderPastDeadline :many
-SELECT id, deadline::timestamptz AS deadline FROM orders
-WHERE deadline > @after::timestamptz AND deadline <= @now::timestamptz
-ORDER BY deadline, id LIMIT $1;
+SELECT id FROM orders
+WHERE deadline > @after::timestamptz AND deadline <= @now::timestamptz AND finished_at IS NULL AND NOT expired
+ORDER BY deadline, id LIMIT @most::int;
 
 -- name: LineInsert :exec
 INSERT INTO order_lines (id, account_id, order_id, position, service_type, quantity, attributes)
@@ -44,3 +44,9 @@ SELECT unnest(@ids::uuid[]), unnest(@account_ids::uuid[]), unnest(@order_ids::uu
 
 -- name: LineGetMany :many
 SELECT * FROM order_lines WHERE id = ANY(@ids::uuid[]) ORDER BY id;
+
+-- name: DeadlineWatermark :one
+SELECT value::timestamptz AS watermark FROM meta WHERE key = 'deadline_watermark' FOR UPDATE;
+
+-- name: DeadlineAdvance :exec
+UPDATE meta SET value = (@watermark::timestamptz)::text WHERE key = 'deadline_watermark';

@@ -640,6 +640,18 @@ func (q *Queries) LedgerInsert(ctx context.Context, arg LedgerInsertParams) erro
 	return err
 }
 
+const taskHurryUnroutable = `-- name: TaskHurryUnroutable :exec
+UPDATE tasks t SET due_at = now(), announced_at = NULL
+FROM fulfillments f
+WHERE t.account_id = $1 AND t.kind = 'DISPATCH' AND t.state = 'RETRY' AND t.claim_token IS NULL
+  AND f.id = t.fulfillment_id AND f.status = 'UNROUTABLE'
+`
+
+func (q *Queries) TaskHurryUnroutable(ctx context.Context, accountID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, taskHurryUnroutable, accountID)
+	return err
+}
+
 const webhookReceipt = `-- name: WebhookReceipt :execrows
 INSERT INTO webhook_receipts (provider_id, delivery_id, received_at) VALUES ($1, $2, now())
 ON CONFLICT DO NOTHING

@@ -152,3 +152,51 @@ type Provider struct {
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 }
+
+type Task struct {
+	ID            uuid.UUID
+	AccountID     uuid.UUID
+	Kind          string
+	Queue         string
+	Priority      int16
+	State         string
+	Arguments     json.RawMessage
+	OrderID       *uuid.UUID
+	FulfillmentID *uuid.UUID
+	ProviderID    *uuid.UUID
+	ScheduleID    *uuid.UUID
+	UniqueKey     *string
+	DueAt         time.Time
+	AnnouncedAt   *time.Time
+	Parked        bool
+	Attempt       int32
+	MaxAttempts   int32
+	WorkerID      *uuid.UUID
+	ClaimToken    *uuid.UUID
+	LastError     string
+	EnqueuedAt    time.Time
+	StartedAt     *time.Time
+}
+
+type TaskResult struct {
+	ID            uuid.UUID
+	AccountID     uuid.UUID
+	Kind          string
+	Queue         string
+	Priority      int16
+	State         string
+	Dead          bool
+	Arguments     json.RawMessage
+	Result        json.RawMessage
+	Error         string
+	OrderID       *uuid.UUID
+	FulfillmentID *uuid.UUID
+	ProviderID    *uuid.UUID
+	ScheduleID    *uuid.UUID
+	WorkerID      *uuid.UUID
+	Attempt       int32
+	MaxAttempts   int32
+	EnqueuedAt    time.Time
+	StartedAt     *time.Time
+	FinishedAt    time.Time
+}

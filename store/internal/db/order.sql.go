@@ -12,6 +12,26 @@ import (
 	"github.com/google/uuid"
 )
 
+const deadlineAdvance = `-- name: DeadlineAdvance :exec
+UPDATE meta SET value = ($1::timestamptz)::text WHERE key = 'deadline_watermark'
+`
+
+func (q *Queries) DeadlineAdvance(ctx context.Context, watermark time.Time) error {
+	_, err := q.db.Exec(ctx, deadlineAdvance, watermark)
+	return err
+}
+
+const deadlineWatermark = `-- name: DeadlineWatermark :one
+SELECT value::timestamptz AS watermark FROM meta WHERE key = 'deadline_watermark' FOR UPDATE
+`
+
+func (q *Queries) DeadlineWatermark(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, deadlineWatermark)
+	var watermark time.Time
+	err := row.Scan(&watermark)
+	return watermark, err
+}
+
 const lineGetMany = `-- name: LineGetMany :many
 SELECT id, account_id, order_id, position, service_type, quantity, attributes FROM order_lines WHERE id = ANY($1::uuid[]) ORDER BY id
 `
@@ -284,29 +304,24 @@ func (q *Queries) OrderLock(ctx context.Context, ids []uuid.UUID) ([]Order, erro
 }
 
 const orderPastDeadline = `-- name: OrderPastDeadline :many
-SELECT id, deadline::timestamptz AS deadline FROM orders
-WHERE deadline > $2::timestamptz AND deadline <= $3::timestamptz
-ORDER BY deadline, id LIMIT $1
+SELECT id FROM orders
+WHERE deadline > $1::timestamptz AND deadline <= $2::timestamptz AND finished_at IS NULL AND NOT expired
+ORDER BY deadline, id LIMIT $3::int
 `
 
-type OrderPastDeadlineRow struct {
-	ID       uuid.UUID
-	Deadline time.Time
-}
-
-func (q *Queries) OrderPastDeadline(ctx context.Context, limit int32, after time.Time, now time.Time) ([]OrderPastDeadlineRow, error) {
-	rows, err := q.db.Query(ctx, orderPastDeadline, limit, after, now)
+func (q *Queries) OrderPastDeadline(ctx context.Context, after time.Time, now time.Time, most int32) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, orderPastDeadline, after, now, most)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []OrderPastDeadlineRow
+	var items []uuid.UUID
 	for rows.Next() {
-		var i OrderPastDeadlineRow
-		if err := rows.Scan(&i.ID, &i.Deadline); err != nil {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -1,0 +1,243 @@
+package fulfillment
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/store"
+	"github.com/boostress/boostress/task"
+)
+
+// creation is one transaction that places the orders of several requests.
+type creation struct {
+	requests   []createRequest
+	results    []created
+	slots      []slot    // of all drafts that may be placed
+	claims     []claimOf // idempotency keys in use
+	placements []store.Placement
+	placed     []slot // by placement
+}
+
+// slot is the place of a draft: which request, which of its drafts.
+type slot struct{ request, draft int }
+
+// claimOf is an idempotency key and what it covers: one draft, or (draft −1) a whole request.
+type claimOf struct {
+	store.Claim
+	slot
+}
+
+// createTogether places the orders of several requests in one transaction.
+func (s *Service) createTogether(ctx context.Context, requests []createRequest) ([]created, error) {
+	var work *creation
+	var committed Committed
+	err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
+		work, err = newCreation(requests)
+		if err != nil {
+			return err
+		}
+		committed, err = work.run(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.announce(committed)
+	return work.results, nil
+}
+
+func newCreation(requests []createRequest) (*creation, error) {
+	w := &creation{requests: requests, results: make([]created, len(requests))}
+	for r := range requests {
+		request := &requests[r]
+		count := len(request.drafts)
+		w.results[r] = created{
+			orders: make([]*order.Order, count), faults: make([]order.Faults, count), replays: make([]uuid.UUID, count),
+		}
+		if request.key != "" {
+			if err := w.claim(slot{r, -1}, mutationCreateOrders, request.key, request.drafts); err != nil {
+				return nil, err
+			}
+		}
+		for d := range request.drafts {
+			if key := request.drafts[d].IdempotencyKey; key != "" && len(request.faults[d]) == 0 {
+				if err := w.claim(slot{r, d}, mutationCreateOrder, key, request.drafts[d:d+1]); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return w, nil
+}
+
+func (w *creation) claim(at slot, mutation, key string, drafts []order.Draft) error {
+	hash, err := draftHash(drafts)
+	if err != nil {
+		return err
+	}
+	w.claims = append(w.claims, claimOf{store.Claim{
+		AccountID: w.requests[at.request].who.AccountID, Mutation: mutation, Key: key, BodyHash: hash,
+	}, at})
+	return nil
+}
+
+func (w *creation) run(ctx context.Context, tx *store.Tx) (Committed, error) {
+	settled, err := w.useKeys(ctx, tx)
+	if err != nil {
+		return Committed{}, err
+	}
+	for r := range w.requests {
+		for d := range w.requests[r].drafts {
+			at := slot{r, d}
+			if settled[at] || len(w.requests[r].faults[d]) > 0 {
+				continue
+			}
+			placement, err := place(tx, w.requests[r].who, &w.requests[r].drafts[d])
+			if err != nil {
+				return Committed{}, err
+			}
+			w.placements, w.placed = append(w.placements, placement), append(w.placed, at)
+		}
+	}
+	return w.write(ctx, tx)
+}
+
+// useKeys takes the idempotency keys and settles the drafts that they settle: those of an earlier request, of one
+// that still runs, or of one with another input.
+func (w *creation) useKeys(ctx context.Context, tx *store.Tx) (map[slot]bool, error) {
+	settled := make(map[slot]bool)
+	if len(w.claims) == 0 {
+		return settled, nil
+	}
+	claims := make([]store.Claim, len(w.claims))
+	for i := range w.claims {
+		claims[i] = w.claims[i].Claim
+	}
+	held, earlier, err := tx.TryKeys(ctx, claims)
+	if err != nil {
+		return nil, err
+	}
+	type key struct {
+		account       uuid.UUID
+		mutation, key string
+	}
+	inUse := make(map[key]bool, len(claims))
+	kept := w.claims[:0]
+	for i, claim := range w.claims {
+		name := key{claim.AccountID, claim.Mutation, claim.Key}
+		switch {
+		case earlier[i] == nil && held[i] && !inUse[name]:
+			inUse[name] = true
+			kept = append(kept, claim)
+		case earlier[i] == nil:
+			w.settle(claim.slot, settled, order.CodeIdempotencyInProgress, order.ErrKeyInProgress)
+		case !bytes.Equal(earlier[i].BodyHash, claim.BodyHash):
+			w.settle(claim.slot, settled, order.CodeIdempotencyKeyReused, order.ErrKeyReused)
+		default:
+			w.replay(claim.slot, settled, earlier[i].ResultIDs)
+		}
+	}
+	w.claims = kept
+	return settled, nil
+}
+
+// drafts lists the drafts that a key covers.
+func (w *creation) drafts(at slot) []slot {
+	if at.draft >= 0 {
+		return []slot{at}
+	}
+	all := make([]slot, len(w.requests[at.request].drafts))
+	for d := range all {
+		all[d] = slot{at.request, d}
+	}
+	return all
+}
+
+func (w *creation) settle(at slot, settled map[slot]bool, code order.Code, reason error) {
+	field := []string{"idempotencyKey"}
+	for _, one := range w.drafts(at) {
+		if settled[one] {
+			continue
+		}
+		settled[one] = true
+		result := &w.results[one.request]
+		result.faults[one.draft] = order.Faults{{Field: field, Code: code, Message: reason.Error()}}
+	}
+}
+
+// replay answers with what an earlier request made. What that one refused is refused again: its key is used up.
+func (w *creation) replay(at slot, settled map[slot]bool, made []uuid.UUID) {
+	for i, one := range w.drafts(at) {
+		if settled[one] {
+			continue
+		}
+		settled[one] = true
+		if i < len(made) && made[i] != uuid.Nil {
+			w.results[one.request].replays[one.draft] = made[i]
+			continue
+		}
+		w.results[one.request].faults[one.draft] = order.Faults{{
+			Field: []string{"idempotencyKey"}, Code: order.CodeConflict,
+			Message: "the first request with this key refused this order: send it under a new key",
+		}}
+	}
+}
+
+func (w *creation) write(ctx context.Context, tx *store.Tx) (Committed, error) {
+	if len(w.placements) == 0 {
+		return Committed{}, nil
+	}
+	inserted, err := tx.InsertOrders(ctx, w.placements)
+	if err != nil {
+		return Committed{}, err
+	}
+	var accepted []store.Placement
+	var tasks []task.Task
+	for i, placement := range w.placements {
+		at, o := w.placed[i], placement.Case.Order
+		if !inserted[o.ID] {
+			w.results[at.request].faults[at.draft] = order.Faults{{
+				Field: []string{"reference"}, Code: order.CodeReferenceTaken,
+				Message: "another order has this reference: choose another one",
+			}}
+			continue
+		}
+		accepted = append(accepted, placement)
+		w.results[at.request].orders[at.draft] = o
+		for _, f := range placement.Case.New {
+			tasks = append(tasks, dispatchTask(o, f))
+		}
+	}
+	if len(accepted) == 0 {
+		return Committed{}, nil
+	}
+	if err := tx.InsertPlaced(ctx, accepted); err != nil {
+		return Committed{}, err
+	}
+	if tasks, err = tx.TaskInsert(ctx, tasks); err != nil {
+		return Committed{}, err
+	}
+	return Committed{Tasks: tasks, Events: len(accepted)}, tx.KeepKeys(ctx, w.keep())
+}
+
+// keep lists the claims whose requests made something, with what they made.
+func (w *creation) keep() []store.Claim {
+	var kept []store.Claim
+	for _, claim := range w.claims {
+		some := false
+		for _, one := range w.drafts(claim.slot) {
+			made := uuid.Nil
+			if o := w.results[one.request].orders[one.draft]; o != nil {
+				made, some = o.ID, true
+			}
+			claim.ResultIDs = append(claim.ResultIDs, made)
+		}
+		if some {
+			kept = append(kept, claim.Claim)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,273 @@
+package fulfillment
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/routing"
+	"github.com/boostress/boostress/store"
+	"github.com/boostress/boostress/task"
+)
+
+// Waits of tasks that can't go on right now.
+const (
+	heldWait       = 5 * time.Second
+	unroutableWait = time.Minute // the catalog's next change ends it sooner
+)
+
+// Intend prepares claimed DISPATCH and CANCEL tasks in one transaction: fulfillments are routed, money is reserved,
+// and the intent of each call is written. The calls that it returns, steps[i] for tasks[i], may be made once.
+func (s *Service) Intend(ctx context.Context, tasks []task.Task) ([]Step, error) {
+	var steps []Step
+	var committed Committed
+	err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
+		steps = make([]Step, len(tasks))
+		held, err := tx.TaskLock(ctx, tasks)
+		if err != nil {
+			return fmt.Errorf("lock tasks: %w", err)
+		}
+		w, err := s.openTasks(ctx, tx, tasks, held)
+		if err != nil {
+			return err
+		}
+		for i := range tasks {
+			steps[i] = Step{Kind: StepNone, Task: tasks[i]}
+			if held[tasks[i].ID] {
+				if err := w.intend(ctx, &tasks[i], &steps[i]); err != nil {
+					return fmt.Errorf("task %s: %w", tasks[i].ID, err)
+				}
+			}
+		}
+		committed, err = w.save(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("intend: %w", err)
+	}
+	s.announce(committed)
+	return steps, nil
+}
+
+// openTasks opens the orders of the held tasks and reads all that routing and reconciling need.
+func (s *Service) openTasks(
+	ctx context.Context, tx *store.Tx, tasks []task.Task, held map[uuid.UUID]bool,
+) (*work, error) {
+	var orderIDs []uuid.UUID
+	for _, t := range tasks {
+		if held[t.ID] && t.OrderID != nil {
+			orderIDs = append(orderIDs, *t.OrderID)
+		}
+	}
+	w, err := s.open(ctx, tx, orderIDs, actorSystem)
+	if err != nil {
+		return nil, err
+	}
+	var used need
+	for i := range tasks {
+		if c, f := w.find(&tasks[i]); f != nil && held[tasks[i].ID] {
+			used.add(c, f)
+		}
+	}
+	return w, w.read(ctx, &used)
+}
+
+// need collects what has to be read for a group of fulfillments.
+type need struct {
+	history, lines, offers, providers []uuid.UUID
+	fulfillments                      []*order.Fulfillment
+	cases                             []*order.Case
+}
+
+func (n *need) add(c *order.Case, f *order.Fulfillment) {
+	n.cases, n.fulfillments = append(n.cases, c), append(n.fulfillments, f)
+	n.lines = append(n.lines, f.LineID)
+	if f.ProviderID != nil {
+		n.history = append(n.history, f.ID)
+		n.providers = append(n.providers, *f.ProviderID)
+		n.offers = append(n.offers, *f.OfferID)
+	}
+}
+
+func (w *work) read(ctx context.Context, n *need) (err error) {
+	if len(n.fulfillments) == 0 {
+		return nil
+	}
+	if err = w.readAttempts(ctx, n.history); err != nil {
+		return err
+	}
+	if w.lines, err = w.tx.Lines(ctx, n.lines); err != nil {
+		return err
+	}
+	if len(n.offers) > 0 {
+		if w.chosen, err = w.tx.OffersByID(ctx, n.offers); err != nil {
+			return err
+		}
+	}
+	wanted := make(map[store.Want]bool)
+	for i, f := range n.fulfillments {
+		wanted[w.want(n.cases[i], f)] = true
+	}
+	wants := make([]store.Want, 0, len(wanted))
+	for want := range wanted {
+		wants = append(wants, want)
+	}
+	if w.offers, err = w.tx.Offers(ctx, wants); err != nil {
+		return err
+	}
+	for _, offers := range w.offers {
+		for i := range offers {
+			n.providers = append(n.providers, offers[i].ProviderID)
+		}
+	}
+	w.providers, err = w.tx.Providers(ctx, n.providers)
+	return err
+}
+
+func (w *work) want(c *order.Case, f *order.Fulfillment) store.Want {
+	want := store.Want{AccountID: f.AccountID, Category: c.Order.Category}
+	if line := w.lines[f.LineID]; line != nil {
+		want.ServiceType = line.ServiceType
+	}
+	return want
+}
+
+// intend decides what is to be done for one task, by its fulfillment's state.
+func (w *work) intend(ctx context.Context, t *task.Task, step *Step) error {
+	c, f := w.find(t)
+	switch {
+	case f == nil:
+		w.ends = append(w.ends, store.TaskEnd{Task: *t, State: task.Failure, Dead: true, Error: "its fulfillment is gone"})
+		return nil
+	case t.Kind == task.KindCancel:
+		return w.intendCancel(t, c, f, step)
+	case f.Status.Final(), f.Status.AtProvider():
+		return w.finish(t, f)
+	case f.Status == order.FulfillmentUnknown, f.Status == order.FulfillmentSubmitting:
+		return w.reconcile(ctx, t, c, f, step)
+	case c.Order.Held:
+		w.later(t, heldWait, "the order is held", true)
+		return nil
+	case f.Status == order.FulfillmentRetryWait:
+		return w.again(t, c, f, step)
+	default:
+		return w.route(t, c, f, step)
+	}
+}
+
+// route finds an offer for an untouched fulfillment and writes the intent to call its provider.
+func (w *work) route(t *task.Task, c *order.Case, f *order.Fulfillment, step *Step) error {
+	request := routing.Request{
+		Quantity: f.Quantity, Currency: c.Order.Currency, Excluded: f.Excluded, TestMode: c.Order.TestMode, Now: w.tx.Now,
+	}
+	left, limited, err := c.Order.Remaining()
+	if err != nil {
+		return fmt.Errorf("read budget: %w", err)
+	}
+	if limited {
+		request.Budget = &left
+	}
+	decision := routing.Decide(request, w.candidates(c, f))
+	if err := w.keep(f, &decision); err != nil {
+		return err
+	}
+	if decision.Chosen == nil {
+		w.later(t, unroutableWait, decision.Summary(), true)
+		return c.Unroutable(f, decision.Summary())
+	}
+	if err := c.Submit(f, &decision.Chosen.Offer); err != nil {
+		return fmt.Errorf("submit: %w", err)
+	}
+	// Later fulfillments of this group see what this one took of the provider's budget.
+	provider := decision.Chosen.Provider
+	if provider.Reserved, err = order.Sum(provider.Reserved, f.Reserved); err != nil {
+		return fmt.Errorf("count provider: %w", err)
+	}
+	w.call(t, c, f, &decision.Chosen.Offer, step)
+	return nil
+}
+
+func (w *work) candidates(c *order.Case, f *order.Fulfillment) []routing.Candidate {
+	offers := w.offers[w.want(c, f)]
+	candidates := make([]routing.Candidate, 0, len(offers))
+	for _, offer := range offers {
+		if provider := w.providers[offer.ProviderID]; provider != nil {
+			candidates = append(candidates, routing.Candidate{Offer: offer, Provider: provider})
+		}
+	}
+	return candidates
+}
+
+// mostVerdicts bounds what is kept of one decision.
+const mostVerdicts = 50
+
+func (w *work) keep(f *order.Fulfillment, decision *routing.Decision) error {
+	if decision.Chosen == nil && f.Status == order.FulfillmentUnroutable && f.Failure == decision.Summary() {
+		return nil
+	}
+	verdicts := decision.Verdicts
+	candidates, err := json.Marshal(verdicts[:min(len(verdicts), mostVerdicts)])
+	if err != nil {
+		return fmt.Errorf("write decision: %w", err)
+	}
+	kept := store.Decision{FulfillmentID: f.ID, AccountID: f.AccountID, Candidates: candidates}
+	if decision.Chosen != nil {
+		kept.OfferID = &decision.Chosen.Offer.ID
+	}
+	w.decisions = append(w.decisions, kept)
+	return nil
+}
+
+// call writes the intent of a creation and describes it in step.
+func (w *work) call(t *task.Task, c *order.Case, f *order.Fulfillment, offer *order.Offer, step *Step) {
+	line := w.lines[f.LineID]
+	*step = Step{
+		Kind: StepCreate, Task: *t, Attempt: *w.attempt(f, order.OperationCreate, order.CreateKey(f)),
+		Provider: *w.providers[*f.ProviderID],
+		Request: &Request{
+			OrderReference: c.Order.Reference, OfferExternalID: offer.ExternalID, ServiceType: line.ServiceType,
+			Quantity: f.Quantity, UnitPrice: order.Money{Amount: f.UnitPrice, Currency: f.Currency},
+			Destination: c.Order.Destination, Attributes: line.Attributes, Deadline: c.Order.Deadline,
+		},
+	}
+}
+
+// again calls the provider of a waiting fulfillment once more, or routes it anew where the provider takes nothing
+// now: it surely holds nothing of it.
+func (w *work) again(t *task.Task, c *order.Case, f *order.Fulfillment, step *Step) error {
+	provider, offer := w.providers[*f.ProviderID], w.chosen[*f.OfferID]
+	if provider != nil && provider.Open() && offer != nil {
+		if err := c.Resubmit(f); err != nil {
+			return fmt.Errorf("resubmit: %w", err)
+		}
+		w.call(t, c, f, offer, step)
+		return nil
+	}
+	if err := c.Unassign(f, "its provider takes nothing now"); err != nil {
+		return fmt.Errorf("unassign: %w", err)
+	}
+	return w.route(t, c, f, step)
+}
+
+func (w *work) intendCancel(t *task.Task, c *order.Case, f *order.Fulfillment, step *Step) error {
+	if f.Status != order.FulfillmentCancelRequested {
+		return w.finish(t, f)
+	}
+	for _, a := range w.attempts[f.ID] {
+		if a.Operation == order.OperationCancel && a.State == order.AttemptInFlight {
+			// Its worker is gone; asking to cancel once more does no harm.
+			if err := w.settle(a, order.AttemptRetryable); err != nil {
+				return err
+			}
+		}
+	}
+	*step = Step{
+		Kind: StepCancel, Task: *t, Attempt: *w.attempt(f, order.OperationCancel, order.CancelKey(f)),
+		Provider: *w.providers[*f.ProviderID], ExternalID: f.ExternalID,
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package fulfillment
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/boostress/boostress/account"
+	"github.com/boostress/boostress/internal/id"
+	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/store"
+)
+
+// OfferInput is an offer as asked for. Nil fields of a change leave things as they are; of a new offer they take
+// their defaults.
+type OfferInput struct {
+	ProviderID     uuid.UUID // of a new offer only
+	ExternalID     string    // of a new offer only
+	Name           *string
+	Category       *string
+	ServiceType    *string
+	UnitPrice      *order.Money // in the provider's currency
+	MinQuantity    *int         // default 1
+	MaxQuantity    *int         // default 0: unlimited
+	AvailableFrom  *time.Time
+	AvailableUntil *time.Time
+	SLA            *time.Duration
+	CoolDown       *time.Duration
+	Enabled        *bool // default true
+}
+
+// CreateOffer adds an offer to a provider's catalog. It fails with order.Faults.
+func (s *Service) CreateOffer(ctx context.Context, who account.Principal, input OfferInput) (*order.Offer, error) {
+	var created *order.Offer
+	err := s.store.Write(ctx, func(tx *store.Tx) error {
+		provider, err := tx.LockProvider(ctx, who.AccountID, input.ProviderID)
+		if err != nil {
+			return err
+		}
+		o := &order.Offer{
+			ID: id.New(id.Offer), AccountID: who.AccountID, ProviderID: provider.ID, ExternalID: input.ExternalID,
+			Currency: provider.Currency, MinQuantity: 1, Enabled: true,
+		}
+		if err := input.apply(o); err != nil {
+			return err
+		}
+		if created, err = tx.InsertOffer(ctx, o); err != nil {
+			return err
+		}
+		return tx.CatalogChanged(ctx, who.AccountID)
+	})
+	return created, taken(err)
+}
+
+// UpdateOffer changes an offer; running fulfillments keep the price they were given. It fails with order.Faults and
+// order.ErrNotFound.
+func (s *Service) UpdateOffer(
+	ctx context.Context, who account.Principal, offerID uuid.UUID, input OfferInput,
+) (*order.Offer, error) {
+	var changed *order.Offer
+	err := s.store.Write(ctx, func(tx *store.Tx) error {
+		o, err := tx.LockOffer(ctx, who.AccountID, offerID)
+		if err != nil {
+			return err
+		}
+		if err := input.apply(o); err != nil {
+			return err
+		}
+		if changed, err = tx.UpdateOffer(ctx, o); err != nil {
+			return err
+		}
+		return tx.CatalogChanged(ctx, who.AccountID)
+	})
+	return changed, taken(err)
+}
+
+// SetOffersEnabled enables or disables offers and returns them. It fails with order.Faults naming each id that the
+// account does not have; then nothing is changed.
+func (s *Service) SetOffersEnabled(
+	ctx context.Context, who account.Principal, offerIDs []uuid.UUID, enabled bool,
+) ([]*order.Offer, error) {
+	var changed []*order.Offer
+	err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
+		if changed, err = tx.SetOffersEnabled(ctx, who.AccountID, offerIDs, enabled); err != nil {
+			return err
+		}
+		if faults := missing(offerIDs, changed); len(faults) > 0 {
+			return faults
+		}
+		return tx.CatalogChanged(ctx, who.AccountID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return changed, nil
+}
+
+func missing(wanted []uuid.UUID, found []*order.Offer) order.Faults {
+	have := make(map[uuid.UUID]bool, len(found))
+	for _, o := range found {
+		have[o.ID] = true
+	}
+	var faults order.Faults
+	for i, offerID := range wanted {
+		if !have[offerID] {
+			faults = append(faults, order.Fault{
+				Field: []string{"ids", fmt.Sprint(i)}, Code: order.CodeNotFound, Message: "there is no such offer",
+			})
+		}
+	}
+	return faults
+}
+
+// apply sets what the input names and checks the whole.
+func (input *OfferInput) apply(o *order.Offer) error {
+	set(&o.Name, input.Name)
+	set(&o.Category, input.Category)
+	set(&o.ServiceType, input.ServiceType)
+	set(&o.MinQuantity, input.MinQuantity)
+	set(&o.MaxQuantity, input.MaxQuantity)
+	set(&o.SLA, input.SLA)
+	set(&o.CoolDown, input.CoolDown)
+	set(&o.Enabled, input.Enabled)
+	if input.AvailableFrom != nil {
+		o.AvailableFrom = input.AvailableFrom
+	}
+	if input.AvailableUntil != nil {
+		o.AvailableUntil = input.AvailableUntil
+	}
+	return append(input.applyPrice(o), checkOffer(o)...).Err()
+}
+
+func (input *OfferInput) applyPrice(o *order.Offer) order.Faults {
+	if input.UnitPrice == nil {
+		return nil
+	}
+	price, err := order.NewMoney(input.UnitPrice.Amount, input.UnitPrice.Currency)
+	switch {
+	case err != nil:
+		return order.Faults{{Field: []string{"unitPrice", "amount"}, Code: order.CodeInvalid, Message: err.Error()}}
+	case price.Currency != o.Currency:
+		return order.Faults{{
+			Field: []string{"unitPrice", "currency"}, Code: order.CodeInvalid,
+			Message: fmt.Sprintf("must be the provider's, %s", o.Currency),
+		}}
+	}
+	o.UnitPrice = price.Amount
+	return nil
+}
+
+func checkOffer(o *order.Offer) order.Faults {
+	var faults order.Faults
+	for _, text := range []struct{ field, value string }{
+		{"externalId", o.ExternalID},
+		{"name", o.Name},
+		{"category", o.Category},
+		{"serviceType", o.ServiceType},
+	} {
+		if strings.TrimSpace(text.value) == "" || len(text.value) > order.MaxName {
+			faults = append(faults, order.Fault{
+				Field: []string{text.field}, Code: order.CodeInvalid,
+				Message: fmt.Sprintf("must be 1 to %d bytes", order.MaxName),
+			})
+		}
+	}
+	fault := func(wrong bool, field, message string) {
+		if wrong {
+			faults = append(faults, order.Fault{Field: []string{field}, Code: order.CodeOutOfRange, Message: message})
+		}
+	}
+	fault(o.MinQuantity < 1 || o.MinQuantity > order.MaxQuantity, "minQuantity",
+		fmt.Sprintf("must be 1 to %d", order.MaxQuantity))
+	fault(o.MaxQuantity < 0 || o.MaxQuantity > order.MaxQuantity, "maxQuantity",
+		fmt.Sprintf("must be 0 (unlimited) to %d", order.MaxQuantity))
+	fault(o.MaxQuantity > 0 && o.MaxQuantity < o.MinQuantity, "maxQuantity", "must not be below minQuantity")
+	fault(o.AvailableFrom != nil && o.AvailableUntil != nil && !o.AvailableFrom.Before(*o.AvailableUntil),
+		"availableUntil", "must be after availableFrom")
+	fault(o.SLA < 0, "sla", "must not be negative")
+	fault(o.CoolDown < 0, "coolDown", "must not be negative")
+	return faults
+}

@@ -1,0 +1,194 @@
+package fulfillment
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/boostress/boostress/internal/id"
+	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/store"
+	"github.com/boostress/boostress/task"
+)
+
+// actorSystem is the actor of what the engine does by itself.
+const actorSystem = "system"
+
+// work is one transaction over a group of orders: what it locked and read, and what it will write. Locks are taken
+// in one order everywhere: tasks by token, orders by id, providers with a budget by id.
+type work struct {
+	service *Service
+	tx      *store.Tx
+	cases   map[uuid.UUID]*order.Case
+
+	attempts  map[uuid.UUID][]*order.Attempt // of the fulfillments that need their history
+	lines     map[uuid.UUID]*order.Line
+	offers    map[store.Want][]order.Offer
+	chosen    map[uuid.UUID]*order.Offer // by id: of fulfillments that have one already
+	providers map[uuid.UUID]*order.Provider
+
+	newAttempts     []*order.Attempt
+	changedAttempts []*order.Attempt
+	decisions       []store.Decision
+	tasks           []task.Task
+	ends            []store.TaskEnd
+	retries         []store.TaskRetry
+}
+
+// open locks the orders and reads their fulfillments.
+func (s *Service) open(ctx context.Context, tx *store.Tx, orderIDs []uuid.UUID, actor string) (*work, error) {
+	slices.SortFunc(orderIDs, func(a, b uuid.UUID) int { return strings.Compare(string(a[:]), string(b[:])) })
+	cases, err := tx.Cases(ctx, slices.Compact(orderIDs), actor)
+	if err != nil {
+		return nil, err
+	}
+	return &work{service: s, tx: tx, cases: cases}, nil
+}
+
+// find returns the case and the fulfillment of a task, or nils.
+func (w *work) find(t *task.Task) (*order.Case, *order.Fulfillment) {
+	if t.OrderID == nil || t.FulfillmentID == nil {
+		return nil, nil
+	}
+	c := w.cases[*t.OrderID]
+	if c == nil {
+		return nil, nil
+	}
+	return c, c.Find(*t.FulfillmentID)
+}
+
+// readAttempts reads the history of fulfillments.
+func (w *work) readAttempts(ctx context.Context, fulfillmentIDs []uuid.UUID) error {
+	w.attempts = map[uuid.UUID][]*order.Attempt{}
+	if len(fulfillmentIDs) == 0 {
+		return nil
+	}
+	var err error
+	w.attempts, err = w.tx.Attempts(ctx, fulfillmentIDs)
+	return err
+}
+
+// save writes everything and returns what is to be announced after the commit.
+func (w *work) save(ctx context.Context) (Committed, error) {
+	var committed Committed
+	cases := make([]*order.Case, 0, len(w.cases))
+	for _, c := range w.cases {
+		if !c.Touched() {
+			continue
+		}
+		cases = append(cases, c)
+		committed.Events += len(c.Events)
+		for _, f := range c.New {
+			w.tasks = append(w.tasks, dispatchTask(c.Order, f))
+		}
+	}
+	err := w.tx.SaveCases(ctx, cases)
+	if err == nil {
+		err = w.tx.InsertAttempts(ctx, w.newAttempts)
+	}
+	if err == nil {
+		err = w.tx.UpdateAttempts(ctx, w.changedAttempts)
+	}
+	if err == nil {
+		err = w.tx.InsertDecisions(ctx, w.decisions)
+	}
+	if err != nil {
+		return Committed{}, err
+	}
+	return committed, w.saveTasks(ctx, &committed)
+}
+
+func (w *work) saveTasks(ctx context.Context, committed *Committed) error {
+	if len(w.tasks) > 0 {
+		inserted, err := w.tx.TaskInsert(ctx, w.tasks)
+		if err != nil {
+			return fmt.Errorf("insert tasks: %w", err)
+		}
+		committed.Tasks = inserted
+	}
+	if len(w.retries) > 0 {
+		if _, err := w.tx.TaskReschedule(ctx, w.retries); err != nil {
+			return fmt.Errorf("reschedule tasks: %w", err)
+		}
+	}
+	if len(w.ends) > 0 {
+		ended, err := w.tx.TaskFinish(ctx, w.ends)
+		if err != nil {
+			return fmt.Errorf("finish tasks: %w", err)
+		}
+		committed.Results = ended
+	}
+	return nil
+}
+
+// finish ends a task; its result names the fulfillment's status.
+func (w *work) finish(t *task.Task, f *order.Fulfillment) error {
+	result, err := json.Marshal(map[string]string{"status": string(f.Status)})
+	if err != nil {
+		return fmt.Errorf("write task result: %w", err)
+	}
+	w.ends = append(w.ends, store.TaskEnd{Task: *t, State: task.Success, Result: result})
+	return nil
+}
+
+// later has a task run again after a wait. free: the run does not count as one of its attempts.
+func (w *work) later(t *task.Task, wait time.Duration, reason string, free bool) {
+	w.retries = append(w.retries, store.TaskRetry{Task: *t, DueAt: w.tx.Now.Add(wait), Error: reason, Refund: free})
+}
+
+// attempt writes the intent of a call under key: the next one after those that were made under it.
+func (w *work) attempt(f *order.Fulfillment, operation order.Operation, key string) *order.Attempt {
+	number := 1
+	for _, earlier := range w.attempts[f.ID] {
+		if earlier.Key == key {
+			number = max(number, earlier.CallNumber+1)
+		}
+	}
+	a := &order.Attempt{
+		ID: id.New(id.Attempt), AccountID: f.AccountID, FulfillmentID: f.ID, ProviderID: *f.ProviderID,
+		Operation: operation, Key: key, CallNumber: number, State: order.AttemptInFlight, StartedAt: w.tx.Now,
+	}
+	w.newAttempts = append(w.newAttempts, a)
+	return a
+}
+
+// settle moves an attempt to a state that may follow its own.
+func (w *work) settle(a *order.Attempt, next order.AttemptState) error {
+	if a.State == next {
+		return nil
+	}
+	if !a.State.CanBecome(next) {
+		return fmt.Errorf("%w: attempt %s: %s after %s", order.ErrTransition, a.ID, next, a.State)
+	}
+	a.State = next
+	if !slices.Contains(w.changedAttempts, a) {
+		w.changedAttempts = append(w.changedAttempts, a)
+	}
+	return nil
+}
+
+// settleAll moves every creation of f whose outcome is open to next.
+func (w *work) settleAll(f *order.Fulfillment, next order.AttemptState) error {
+	for _, a := range w.attempts[f.ID] {
+		if a.Operation == order.OperationCreate && a.State.Unsettled() && a.State.CanBecome(next) {
+			if err := w.settle(a, next); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// capabilities tells what the provider can do.
+func (w *work) capabilities(ctx context.Context, provider *order.Provider) (order.Capabilities, error) {
+	can, err := w.service.options.Capabilities(ctx, *provider)
+	if err != nil {
+		return can, fmt.Errorf("read capabilities of provider %s: %w", provider.Name, err)
+	}
+	return can, nil
+}

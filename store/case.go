@@ -1,0 +1,244 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/govalues/decimal"
+
+	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/store/internal/db"
+)
+
+// Cases locks orders, in id order, and opens them for change together with their fulfillments. Orders that don't
+// exist are missing from the answer.
+func (t *Tx) Cases(ctx context.Context, orderIDs []uuid.UUID, actor string) (map[uuid.UUID]*order.Case, error) {
+	list, err := t.queries.OrderLock(ctx, orderIDs)
+	if err != nil {
+		return nil, fmt.Errorf("lock orders: %w", err)
+	}
+	orders, err := ordersOf(list)
+	if err != nil {
+		return nil, err
+	}
+	cases := make(map[uuid.UUID]*order.Case, len(orders))
+	for _, o := range orders {
+		cases[o.ID] = &order.Case{Order: o, Now: t.Now, Actor: actor}
+	}
+	fulfillments, err := t.queries.FulfillmentOfOrders(ctx, orderIDs)
+	if err != nil {
+		return nil, fmt.Errorf("read fulfillments: %w", err)
+	}
+	for _, row := range fulfillments {
+		if opened := cases[row.OrderID]; opened != nil {
+			opened.Fulfillments = append(opened.Fulfillments, fulfillmentOf(row))
+		}
+	}
+	return cases, nil
+}
+
+// SaveCases writes all that the cases collected: orders, fulfillments, ledger entries with the providers' sums, and
+// events.
+func (t *Tx) SaveCases(ctx context.Context, cases []*order.Case) error {
+	var (
+		orders         []*order.Order
+		changed, fresh []*order.Fulfillment
+		entries        []order.LedgerEntry
+		events         []order.Event
+	)
+	for _, c := range cases {
+		for _, f := range c.Fulfillments {
+			if c.Changed[f.ID] {
+				changed = append(changed, f)
+			}
+		}
+		if len(c.Events) > 0 {
+			orders = append(orders, c.Order)
+		}
+		fresh, entries, events = append(fresh, c.New...), append(entries, c.Entries...), append(events, c.Events...)
+	}
+	for _, write := range []func() error{
+		func() error { return t.updateOrders(ctx, orders) },
+		func() error { return t.updateFulfillments(ctx, changed) },
+		func() error { return t.insertFulfillments(ctx, fresh) },
+		func() error { return t.insertEntries(ctx, entries) },
+		func() error { return t.insertEvents(ctx, events) },
+		func() error { return t.countProviders(ctx, entries) },
+	} {
+		if err := write(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tx) updateOrders(ctx context.Context, orders []*order.Order) error {
+	if len(orders) == 0 {
+		return nil
+	}
+	count, err := t.queries.OrderUpdate(ctx, db.OrderUpdateParams{
+		Now:          t.Now,
+		Ids:          column(orders, func(o *order.Order) uuid.UUID { return o.ID }),
+		Statuses:     column(orders, func(o *order.Order) string { return string(o.Status) }),
+		Reserveds:    column(orders, func(o *order.Order) string { return o.Reserved.String() }),
+		Spents:       column(orders, func(o *order.Order) string { return o.Spent.String() }),
+		Overcharges:  column(orders, func(o *order.Order) string { return o.Overcharge.String() }),
+		Delivereds:   column(orders, func(o *order.Order) int32 { return int32(o.Delivered) }),
+		Attentions:   column(orders, func(o *order.Order) string { return o.Attention }),
+		CancelAskeds: column(orders, func(o *order.Order) bool { return o.CancelAsked }),
+		Expireds:     column(orders, func(o *order.Order) bool { return o.Expired }),
+		Sequences:    column(orders, func(o *order.Order) int32 { return int32(o.Sequence) }),
+		Finisheds:    column(orders, func(o *order.Order) bool { return o.FinishedAt != nil }),
+	})
+	return wroteAll("update orders", count, len(orders), err)
+}
+
+func (t *Tx) updateFulfillments(ctx context.Context, list []*order.Fulfillment) error {
+	if len(list) == 0 {
+		return nil
+	}
+	type fulfillment = *order.Fulfillment
+	count, err := t.queries.FulfillmentUpdate(ctx, db.FulfillmentUpdateParams{
+		Now:              t.Now,
+		Ids:              column(list, func(f fulfillment) uuid.UUID { return f.ID }),
+		ProviderIds:      column(list, func(f fulfillment) string { return textOfID(f.ProviderID) }),
+		OfferIds:         column(list, func(f fulfillment) string { return textOfID(f.OfferID) }),
+		Delivereds:       column(list, func(f fulfillment) int32 { return int32(f.Delivered) }),
+		Statuses:         column(list, func(f fulfillment) string { return string(f.Status) }),
+		Generations:      column(list, func(f fulfillment) int32 { return int32(f.Generation) }),
+		UnitPrices:       column(list, func(f fulfillment) string { return f.UnitPrice.String() }),
+		Currencies:       column(list, func(f fulfillment) string { return string(f.Currency) }),
+		Reserveds:        column(list, func(f fulfillment) string { return f.Reserved.String() }),
+		Chargeds:         column(list, func(f fulfillment) string { return f.Charged.String() }),
+		Overcharges:      column(list, func(f fulfillment) string { return f.Overcharge.String() }),
+		ExternalIds:      column(list, func(f fulfillment) string { return f.ExternalID }),
+		ExternalStatuses: column(list, func(f fulfillment) string { return f.ExternalStatus }),
+		Failures:         column(list, func(f fulfillment) string { return f.Failure }),
+		Attentions:       column(list, func(f fulfillment) string { return f.Attention }),
+		CancelAskeds:     column(list, func(f fulfillment) bool { return f.CancelAsked }),
+		SubmittedAts:     column(list, func(f fulfillment) string { return textOfTime(f.SubmittedAt) }),
+		ChangedAts:       column(list, func(f fulfillment) string { return textOfTime(f.ChangedAt) }),
+		NextPollAts:      column(list, func(f fulfillment) string { return textOfTime(f.NextPollAt) }),
+		FinishedAts:      column(list, func(f fulfillment) string { return textOfTime(f.FinishedAt) }),
+	})
+	return wroteAll("update fulfillments", count, len(list), err)
+}
+
+func (t *Tx) insertFulfillments(ctx context.Context, list []*order.Fulfillment) error {
+	if len(list) == 0 {
+		return nil
+	}
+	type fulfillment = *order.Fulfillment
+	err := t.queries.FulfillmentInsert(ctx, db.FulfillmentInsertParams{
+		Ids:         column(list, func(f fulfillment) uuid.UUID { return f.ID }),
+		AccountIds:  column(list, func(f fulfillment) uuid.UUID { return f.AccountID }),
+		OrderIds:    column(list, func(f fulfillment) uuid.UUID { return f.OrderID }),
+		LineIds:     column(list, func(f fulfillment) uuid.UUID { return f.LineID }),
+		ReplacesIds: column(list, func(f fulfillment) string { return textOfID(f.ReplacesID) }),
+		Excludeds:   column(list, func(f fulfillment) string { return textOfIDs(f.Excluded) }),
+		Quantities:  column(list, func(f fulfillment) int32 { return int32(f.Quantity) }),
+		Statuses:    column(list, func(f fulfillment) string { return string(f.Status) }),
+		Generations: column(list, func(f fulfillment) int32 { return int32(f.Generation) }),
+		Currencies:  column(list, func(f fulfillment) string { return string(f.Currency) }),
+		Now:         t.Now,
+	})
+	return domainError("insert fulfillments", err)
+}
+
+func (t *Tx) insertEntries(ctx context.Context, list []order.LedgerEntry) error {
+	if len(list) == 0 {
+		return nil
+	}
+	type entry = order.LedgerEntry
+	err := t.queries.LedgerInsert(ctx, db.LedgerInsertParams{
+		Ids:            column(list, func(e entry) uuid.UUID { return e.ID }),
+		AccountIds:     column(list, func(e entry) uuid.UUID { return e.AccountID }),
+		OrderIds:       column(list, func(e entry) uuid.UUID { return e.OrderID }),
+		FulfillmentIds: column(list, func(e entry) uuid.UUID { return e.FulfillmentID }),
+		ProviderIds:    column(list, func(e entry) uuid.UUID { return e.ProviderID }),
+		Kinds:          column(list, func(e entry) string { return string(e.Kind) }),
+		Currencies:     column(list, func(e entry) string { return string(e.Currency) }),
+		Reserveds:      column(list, func(e entry) string { return e.Reserved.String() }),
+		Spents:         column(list, func(e entry) string { return e.Spent.String() }),
+		Overcharges:    column(list, func(e entry) string { return e.Overcharge.String() }),
+		Now:            t.Now,
+	})
+	return domainError("insert ledger entries", err)
+}
+
+func (t *Tx) insertEvents(ctx context.Context, list []order.Event) error {
+	if len(list) == 0 {
+		return nil
+	}
+	type event = order.Event
+	changes, snapshots := make([]string, len(list)), make([]string, len(list))
+	for i := range list {
+		change, err := json.Marshal(list[i].Changes)
+		if err != nil {
+			return fmt.Errorf("write changes: %w", err)
+		}
+		snapshot, err := json.Marshal(list[i].Snapshot)
+		if err != nil {
+			return fmt.Errorf("write snapshot: %w", err)
+		}
+		changes[i], snapshots[i] = string(change), string(snapshot)
+	}
+	err := t.queries.EventInsert(ctx, db.EventInsertParams{
+		AccountIds:     column(list, func(e event) uuid.UUID { return e.AccountID }),
+		OrderIds:       column(list, func(e event) uuid.UUID { return e.OrderID }),
+		FulfillmentIds: column(list, func(e event) string { return textOfID(e.FulfillmentID) }),
+		Sequences:      column(list, func(e event) int32 { return int32(e.Sequence) }),
+		Kinds:          column(list, func(e event) string { return string(e.Kind) }),
+		Actors:         column(list, func(e event) string { return e.Actor }),
+		Now:            t.Now, Changes: changes, Snapshots: snapshots,
+	})
+	return domainError("insert events", err)
+}
+
+// countProviders moves the providers' sums by the entries, one row for each provider.
+func (t *Tx) countProviders(ctx context.Context, entries []order.LedgerEntry) error {
+	type sums struct{ reserved, spent, overcharge decimal.Decimal }
+	totals := make(map[uuid.UUID]*sums)
+	for _, e := range entries {
+		total := totals[e.ProviderID]
+		if total == nil {
+			total = &sums{}
+			totals[e.ProviderID] = total
+		}
+		for _, step := range []struct {
+			sum   *decimal.Decimal
+			delta decimal.Decimal
+		}{{&total.reserved, e.Reserved}, {&total.spent, e.Spent}, {&total.overcharge, e.Overcharge}} {
+			next, err := order.Sum(*step.sum, step.delta)
+			if err != nil {
+				return fmt.Errorf("sum ledger entries: %w", err)
+			}
+			*step.sum = next
+		}
+	}
+	if len(totals) == 0 {
+		return nil
+	}
+	var ids []uuid.UUID
+	var reserved, spent, overcharge []string
+	for id, total := range totals {
+		ids = append(ids, id)
+		reserved = append(reserved, total.reserved.String())
+		spent = append(spent, total.spent.String())
+		overcharge = append(overcharge, total.overcharge.String())
+	}
+	return domainError("count providers", t.queries.ProviderCount(ctx, ids, reserved, spent, overcharge))
+}
+
+// wroteAll checks that a set-based update met every row it named.
+func wroteAll(operation string, wrote int64, want int, err error) error {
+	if err != nil {
+		return domainError(operation, err)
+	}
+	if wrote != int64(want) {
+		return fmt.Errorf("%s: %w: wrote %d of %d rows", operation, order.ErrNotFound, wrote, want)
+	}
+	return nil
+}

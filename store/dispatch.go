@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/store/internal/db"
+)
+
+// Attempts reads all attempts of fulfillments, oldest first.
+func (t *Tx) Attempts(ctx context.Context, fulfillmentIDs []uuid.UUID) (map[uuid.UUID][]*order.Attempt, error) {
+	list, err := t.queries.AttemptOfFulfillments(ctx, fulfillmentIDs)
+	if err != nil {
+		return nil, fmt.Errorf("read attempts: %w", err)
+	}
+	attempts := make(map[uuid.UUID][]*order.Attempt, len(fulfillmentIDs))
+	for _, row := range list {
+		attempts[row.FulfillmentID] = append(attempts[row.FulfillmentID], attemptOf(row))
+	}
+	return attempts, nil
+}
+
+// InsertAttempts writes the intent of calls.
+func (t *Tx) InsertAttempts(ctx context.Context, list []*order.Attempt) error {
+	if len(list) == 0 {
+		return nil
+	}
+	type attempt = *order.Attempt
+	err := t.queries.AttemptInsert(ctx, db.AttemptInsertParams{
+		Ids:            column(list, func(a attempt) uuid.UUID { return a.ID }),
+		AccountIds:     column(list, func(a attempt) uuid.UUID { return a.AccountID }),
+		FulfillmentIds: column(list, func(a attempt) uuid.UUID { return a.FulfillmentID }),
+		ProviderIds:    column(list, func(a attempt) uuid.UUID { return a.ProviderID }),
+		Operations:     column(list, func(a attempt) string { return string(a.Operation) }),
+		Keys:           column(list, func(a attempt) string { return a.Key }),
+		CallNumbers:    column(list, func(a attempt) int32 { return int32(a.CallNumber) }),
+		States:         column(list, func(a attempt) string { return string(a.State) }),
+		Now:            t.Now,
+	})
+	return domainError("insert attempts", err)
+}
+
+// UpdateAttempts writes the state and outcome of calls.
+func (t *Tx) UpdateAttempts(ctx context.Context, list []*order.Attempt) error {
+	if len(list) == 0 {
+		return nil
+	}
+	type attempt = *order.Attempt
+	count, err := t.queries.AttemptUpdate(ctx, db.AttemptUpdateParams{
+		Now:       t.Now,
+		Ids:       column(list, func(a attempt) uuid.UUID { return a.ID }),
+		States:    column(list, func(a attempt) string { return string(a.State) }),
+		Classes:   column(list, func(a attempt) string { return string(a.Class) }),
+		Messages:  column(list, func(a attempt) string { return a.Message }),
+		Latencies: column(list, func(a attempt) int64 { return a.Latency.Microseconds() }),
+		Requests:  column(list, func(a attempt) string { return string(a.Request) }),
+		Responses: column(list, func(a attempt) string { return string(a.Response) }),
+		Finisheds: column(list, func(a attempt) bool { return !a.State.Unsettled() }),
+	})
+	return wroteAll("update attempts", count, len(list), err)
+}
+
+// Decision is what routing decided for a fulfillment.
+type Decision struct {
+	FulfillmentID uuid.UUID
+	AccountID     uuid.UUID
+	OfferID       *uuid.UUID // nil: nothing matched
+	Candidates    json.RawMessage
+}
+
+// InsertDecisions keeps routing decisions.
+func (t *Tx) InsertDecisions(ctx context.Context, list []Decision) error {
+	if len(list) == 0 {
+		return nil
+	}
+	err := t.queries.DecisionInsert(ctx, db.DecisionInsertParams{
+		FulfillmentIds: column(list, func(d Decision) uuid.UUID { return d.FulfillmentID }),
+		Now:            t.Now,
+		AccountIds:     column(list, func(d Decision) uuid.UUID { return d.AccountID }),
+		OfferIds:       column(list, func(d Decision) string { return textOfID(d.OfferID) }),
+		Candidates:     column(list, func(d Decision) string { return string(d.Candidates) }),
+	})
+	return domainError("insert routing decisions", err)
+}
+
+// Want is a service that something has to be found for.
+type Want struct {
+	AccountID   uuid.UUID
+	Category    string
+	ServiceType string
+}
+
+// Offers reads every offer of the wanted services, enabled or not.
+func (t *Tx) Offers(ctx context.Context, wants []Want) (map[Want][]order.Offer, error) {
+	list, err := t.queries.OfferCandidates(ctx,
+		column(wants, func(w Want) uuid.UUID { return w.AccountID }),
+		column(wants, func(w Want) string { return w.Category }),
+		column(wants, func(w Want) string { return w.ServiceType }))
+	if err != nil {
+		return nil, fmt.Errorf("read offers: %w", err)
+	}
+	offers := make(map[Want][]order.Offer, len(wants))
+	for _, row := range list {
+		offer := offerOf(row)
+		want := Want{offer.AccountID, offer.Category, offer.ServiceType}
+		offers[want] = append(offers[want], *offer)
+	}
+	return offers, nil
+}
+
+// OffersByID reads offers.
+func (t *Tx) OffersByID(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*order.Offer, error) {
+	list, err := t.queries.OfferGetMany(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read offers: %w", err)
+	}
+	offers := make(map[uuid.UUID]*order.Offer, len(list))
+	for _, row := range list {
+		offers[row.ID] = offerOf(row)
+	}
+	return offers, nil
+}
+
+// Providers reads providers; those that have a budget are locked, in id order, until the transaction ends, because
+// what they may still reserve must not change under the caller.
+func (t *Tx) Providers(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*order.Provider, error) {
+	locked, err := t.queries.ProviderLockBudgeted(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("lock providers: %w", err)
+	}
+	list, err := t.queries.ProviderGetMany(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read providers: %w", err)
+	}
+	providers := make(map[uuid.UUID]*order.Provider, len(list))
+	for _, row := range append(list, locked...) {
+		providers[row.ID] = providerOf(row)
+	}
+	return providers, nil
+}

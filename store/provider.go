@@ -1,0 +1,168 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/store/internal/db"
+)
+
+// Provider reads a provider of any account. It fails with order.ErrNotFound.
+func (s *Store) Provider(ctx context.Context, providerID uuid.UUID) (*order.Provider, error) {
+	row, err := s.queries.ProviderGet(ctx, providerID)
+	if err != nil {
+		return nil, domainError("read provider", err)
+	}
+	return providerOf(row), nil
+}
+
+// Credentials reads a provider's sealed credentials; nil where it has none.
+func (s *Store) Credentials(ctx context.Context, providerID uuid.UUID) ([]byte, error) {
+	row, err := s.queries.ProviderGet(ctx, providerID)
+	if err != nil {
+		return nil, domainError("read provider", err)
+	}
+	return row.Credentials, nil
+}
+
+// LockProvider reads a provider of an account for change.
+func (t *Tx) LockProvider(ctx context.Context, accountID, providerID uuid.UUID) (*order.Provider, error) {
+	row, err := t.queries.ProviderLock(ctx, accountID, providerID)
+	if err != nil {
+		return nil, domainError("lock provider", err)
+	}
+	return providerOf(row), nil
+}
+
+// InsertProvider writes a new provider. It fails with order.ErrNameTaken.
+func (t *Tx) InsertProvider(ctx context.Context, p *order.Provider, sealed []byte) (*order.Provider, error) {
+	row, err := t.queries.ProviderInsert(ctx, db.ProviderInsertParams{
+		ID: p.ID, AccountID: p.AccountID, Name: p.Name, Adapter: p.Adapter, BaseUrl: p.BaseURL, Credentials: sealed,
+		Enabled: p.Enabled, Simulated: p.Simulated, TimeoutMs: p.Timeout.Milliseconds(),
+		Concurrency: int32(p.Concurrency), Budget: p.Budget, Currency: string(p.Currency), Now: t.Now,
+	})
+	if err != nil {
+		return nil, domainError("insert provider", err)
+	}
+	return providerOf(row), nil
+}
+
+// UpdateProvider writes a provider that was locked before; sealed credentials replace the old ones where given. It
+// fails with order.ErrNameTaken.
+func (t *Tx) UpdateProvider(ctx context.Context, p *order.Provider, sealed []byte) (*order.Provider, error) {
+	row, err := t.queries.ProviderUpdate(ctx, db.ProviderUpdateParams{
+		Name: p.Name, BaseUrl: p.BaseURL, Credentials: sealed, Enabled: p.Enabled, PausedReason: p.PausedReason,
+		PausedAt: p.PausedAt, TimeoutMs: p.Timeout.Milliseconds(), Concurrency: int32(p.Concurrency),
+		Budget: p.Budget, Attention: p.Attention, Now: t.Now, AccountID: p.AccountID, ID: p.ID,
+	})
+	if err != nil {
+		return nil, domainError("update provider", err)
+	}
+	return providerOf(row), nil
+}
+
+// SetProviderAttention notes why a person should look at a provider.
+func (t *Tx) SetProviderAttention(ctx context.Context, providerID uuid.UUID, attention string) error {
+	return domainError("set provider attention", t.queries.ProviderAttention(ctx, attention, providerID))
+}
+
+// LockOffer reads an offer of an account for change.
+func (t *Tx) LockOffer(ctx context.Context, accountID, offerID uuid.UUID) (*order.Offer, error) {
+	row, err := t.queries.OfferLock(ctx, accountID, offerID)
+	if err != nil {
+		return nil, domainError("lock offer", err)
+	}
+	return offerOf(row), nil
+}
+
+// InsertOffer writes a new offer. It fails with order.ErrExternalIDTaken.
+func (t *Tx) InsertOffer(ctx context.Context, o *order.Offer) (*order.Offer, error) {
+	row, err := t.queries.OfferInsert(ctx, db.OfferInsertParams{
+		ID: o.ID, AccountID: o.AccountID, ProviderID: o.ProviderID, ExternalID: o.ExternalID, Name: o.Name,
+		Category: o.Category, ServiceType: o.ServiceType, UnitPrice: o.UnitPrice, Currency: string(o.Currency),
+		MinQuantity: int32(o.MinQuantity), MaxQuantity: int32(o.MaxQuantity), AvailableFrom: o.AvailableFrom,
+		AvailableUntil: o.AvailableUntil, SlaMs: o.SLA.Milliseconds(), CoolDownMs: o.CoolDown.Milliseconds(),
+		Enabled: o.Enabled, Now: t.Now,
+	})
+	if err != nil {
+		return nil, domainError("insert offer", err)
+	}
+	return offerOf(row), nil
+}
+
+// UpdateOffer writes an offer that was locked before.
+func (t *Tx) UpdateOffer(ctx context.Context, o *order.Offer) (*order.Offer, error) {
+	row, err := t.queries.OfferUpdate(ctx, db.OfferUpdateParams{
+		Name: o.Name, Category: o.Category, ServiceType: o.ServiceType, UnitPrice: o.UnitPrice,
+		MinQuantity: int32(o.MinQuantity), MaxQuantity: int32(o.MaxQuantity), AvailableFrom: o.AvailableFrom,
+		AvailableUntil: o.AvailableUntil, SlaMs: o.SLA.Milliseconds(), CoolDownMs: o.CoolDown.Milliseconds(),
+		Enabled: o.Enabled, Now: t.Now, AccountID: o.AccountID, ID: o.ID,
+	})
+	if err != nil {
+		return nil, domainError("update offer", err)
+	}
+	return offerOf(row), nil
+}
+
+// SetOffersEnabled enables or disables offers of an account and returns those it found.
+func (t *Tx) SetOffersEnabled(
+	ctx context.Context, accountID uuid.UUID, offerIDs []uuid.UUID, enabled bool,
+) ([]*order.Offer, error) {
+	list, err := t.queries.OfferSetEnabled(ctx, enabled, t.Now, accountID, offerIDs)
+	if err != nil {
+		return nil, domainError("enable offers", err)
+	}
+	return rows(list, offerOf), nil
+}
+
+// CatalogChanged has an account's unroutable fulfillments routed again at once.
+func (t *Tx) CatalogChanged(ctx context.Context, accountID uuid.UUID) error {
+	return domainError("hurry unroutable tasks", t.queries.TaskHurryUnroutable(ctx, accountID))
+}
+
+// DuePolls lists fulfillments at a provider whose status is to be read now, the most overdue first.
+func (s *Store) DuePolls(ctx context.Context, providerID uuid.UUID, limit int) ([]*order.Fulfillment, error) {
+	list, err := s.queries.FulfillmentDuePolls(ctx, int32(limit), providerID)
+	if err != nil {
+		return nil, fmt.Errorf("read due polls: %w", err)
+	}
+	return rows(list, fulfillmentOf), nil
+}
+
+// PollTarget is a provider of which something is due to be read.
+type PollTarget struct{ AccountID, ProviderID uuid.UUID }
+
+// PollProviders lists the providers of which something is due to be read.
+func (s *Store) PollProviders(ctx context.Context) ([]PollTarget, error) {
+	list, err := s.queries.FulfillmentPollProviders(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read providers to poll: %w", err)
+	}
+	return rows(list, func(row db.FulfillmentPollProvidersRow) PollTarget {
+		return PollTarget{AccountID: row.AccountID, ProviderID: row.ProviderID}
+	}), nil
+}
+
+// TakeWebhook notes a webhook's delivery and reports whether it is new.
+func (t *Tx) TakeWebhook(ctx context.Context, providerID uuid.UUID, deliveryID string) (bool, error) {
+	count, err := t.queries.WebhookReceipt(ctx, providerID, deliveryID)
+	if err != nil {
+		return false, domainError("note webhook", err)
+	}
+	return count == 1, nil
+}
+
+// HintPolls makes fulfillments at a provider due to be read now, by the provider's ids and by ours, and returns how
+// many were waiting for it.
+func (t *Tx) HintPolls(
+	ctx context.Context, providerID uuid.UUID, externalIDs []string, fulfillmentIDs []uuid.UUID,
+) (int, error) {
+	hinted, err := t.queries.FulfillmentHint(ctx, providerID, externalIDs, fulfillmentIDs)
+	if err != nil {
+		return 0, domainError("hint polls", err)
+	}
+	return len(hinted), nil
+}
