@@ -297,6 +297,13 @@ CREATE TABLE workers (
     heartbeat_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Queues that an operator stopped: neither announced nor popped.
+CREATE TABLE paused_queues (
+    queue text CONSTRAINT paused_queues_pkey PRIMARY KEY,
+    reason text NOT NULL DEFAULT '',
+    paused_at timestamptz NOT NULL DEFAULT now()
+);
+
 -- Waiting and running tasks: the outbox. A claim changes no indexed column.
 CREATE TABLE tasks (
     id uuid CONSTRAINT tasks_pkey PRIMARY KEY,
@@ -313,6 +320,7 @@ CREATE TABLE tasks (
     unique_key text,
     due_at timestamptz NOT NULL DEFAULT now(),
     announced_at timestamptz DEFAULT now(), -- NULL: the sweeper shall announce it
+    parked boolean NOT NULL DEFAULT false, -- due, but its account has enough announced: see task_crowds
     attempt integer NOT NULL DEFAULT 0,
     max_attempts integer NOT NULL DEFAULT 25,
     worker_id uuid,
@@ -321,8 +329,18 @@ CREATE TABLE tasks (
     enqueued_at timestamptz NOT NULL DEFAULT now(),
     started_at timestamptz
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX tasks_due_idx ON tasks (queue, due_at);
+CREATE INDEX tasks_due_idx ON tasks (queue, due_at) WHERE NOT parked;
+CREATE INDEX tasks_parked_idx ON tasks (queue, account_id, priority DESC, due_at, id) WHERE parked;
+CREATE INDEX tasks_fulfillment_idx ON tasks (fulfillment_id) WHERE fulfillment_id IS NOT NULL;
 CREATE UNIQUE INDEX tasks_unique_idx ON tasks (unique_key) WHERE unique_key IS NOT NULL;
+
+-- Accounts with as many announced, unclaimed tasks in a queue as they may have. Their further tasks are parked, and the
+-- sweeper announces those account by account in turn.
+CREATE TABLE task_crowds (
+    queue text NOT NULL,
+    account_id uuid NOT NULL,
+    CONSTRAINT task_crowds_pkey PRIMARY KEY (queue, account_id)
+);
 
 CREATE TABLE task_results (
     id uuid NOT NULL,

@@ -1,0 +1,88 @@
+-- name: TaskInsert :many
+-- Due tasks count as announced at the transaction's time, but for those of a crowded account, which are parked. Rows
+-- whose unique key is taken are left out of the answer.
+INSERT INTO tasks (id, account_id, kind, queue, priority, arguments, order_id, fulfillment_id, provider_id, schedule_id,
+    unique_key, due_at, announced_at, parked, max_attempts, enqueued_at)
+SELECT u.id, u.account_id, u.kind, u.queue, u.priority, u.arguments::jsonb, u.order_id::uuid, u.fulfillment_id::uuid,
+    u.provider_id::uuid, u.schedule_id::uuid, u.unique_key, u.due_at,
+    CASE WHEN u.due_at <= @now::timestamptz AND c.account_id IS NULL THEN @now::timestamptz END,
+    u.due_at <= @now::timestamptz AND c.account_id IS NOT NULL, u.max_attempts, @now::timestamptz
+FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@account_ids::uuid[]) AS account_id, unnest(@kinds::text[]) AS kind,
+        unnest(@queues::text[]) AS queue, unnest(@priorities::smallint[]) AS priority,
+        NULLIF(unnest(@arguments::text[]), '') AS arguments, NULLIF(unnest(@order_ids::text[]), '') AS order_id,
+        NULLIF(unnest(@fulfillment_ids::text[]), '') AS fulfillment_id,
+        NULLIF(unnest(@provider_ids::text[]), '') AS provider_id,
+        NULLIF(unnest(@schedule_ids::text[]), '') AS schedule_id,
+        NULLIF(unnest(@unique_keys::text[]), '') AS unique_key, unnest(@due_ats::timestamptz[]) AS due_at,
+        unnest(@max_attempts::int[]) AS max_attempts) u
+LEFT JOIN task_crowds c ON c.queue = u.queue AND c.account_id = u.account_id
+ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
+RETURNING id, due_at, announced_at;
+
+-- name: TaskClaim :many
+-- Changes no indexed column (parked only where the sweeper parked what a list still held), so that the update stays
+-- heap-only.
+UPDATE tasks t SET state = 'STARTED', attempt = t.attempt + 1, worker_id = @worker_id::uuid,
+    claim_token = gen_random_uuid(), started_at = now(), parked = false
+FROM (SELECT f.id FROM tasks f
+      WHERE f.id = ANY(@ids::uuid[]) AND f.claim_token IS NULL AND f.due_at <= now()
+        AND EXISTS (SELECT FROM workers w
+            WHERE w.id = @worker_id::uuid AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
+      ORDER BY f.id FOR UPDATE SKIP LOCKED) free
+WHERE t.id = free.id
+RETURNING t.*;
+
+-- name: TaskLock :many
+SELECT t.id FROM tasks t
+JOIN (SELECT unnest(@ids::uuid[]) AS id, unnest(@tokens::uuid[]) AS token) u
+  ON t.id = u.id AND t.claim_token = u.token
+ORDER BY t.id FOR UPDATE OF t;
+
+-- name: TaskFinish :many
+WITH u AS (
+    SELECT unnest(@ids::uuid[]) AS id, unnest(@tokens::uuid[]) AS token, unnest(@states::text[]) AS end_state,
+        unnest(@deads::boolean[]) AS dead, NULLIF(unnest(@results::text[]), '') AS result,
+        unnest(@errors::text[]) AS error
+), ended AS (
+    DELETE FROM tasks t USING u WHERE t.id = u.id AND t.claim_token = u.token RETURNING t.*
+)
+INSERT INTO task_results (id, account_id, kind, queue, priority, state, dead, arguments, result, error, order_id,
+    fulfillment_id, provider_id, schedule_id, worker_id, attempt, max_attempts, enqueued_at, started_at, finished_at)
+SELECT e.id, e.account_id, e.kind, e.queue, e.priority, u.end_state, u.dead, e.arguments, u.result::jsonb, u.error,
+    e.order_id, e.fulfillment_id, e.provider_id, e.schedule_id, e.worker_id, e.attempt, e.max_attempts, e.enqueued_at,
+    e.started_at, @now::timestamptz
+FROM ended e JOIN u ON u.id = e.id
+RETURNING id;
+
+-- name: TaskReschedule :many
+UPDATE tasks t SET due_at = u.due_at, announced_at = NULL, worker_id = NULL, claim_token = NULL,
+    last_error = u.error, attempt = t.attempt - u.refund::int,
+    state = CASE WHEN u.refund AND u.error = '' AND t.attempt = 1 THEN 'PENDING' ELSE 'RETRY' END
+FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@tokens::uuid[]) AS token, unnest(@due_ats::timestamptz[]) AS due_at,
+        unnest(@errors::text[]) AS error, unnest(@refunds::boolean[]) AS refund) u
+WHERE t.id = u.id AND t.claim_token = u.token
+RETURNING t.id;
+
+-- name: TaskTakeBack :many
+-- What is claimed is never parked and was due: the partial index keeps a backlog out of this.
+UPDATE tasks t SET state = 'RETRY', due_at = now(), announced_at = NULL, worker_id = NULL, claim_token = NULL,
+    last_error = 'its worker fell silent'
+FROM (SELECT c.id, c.worker_id, c.claim_token FROM tasks c LEFT JOIN workers w ON w.id = c.worker_id
+      WHERE NOT c.parked AND c.queue = ANY(@queues::text[]) AND c.due_at <= now() AND c.claim_token IS NOT NULL
+        AND (w.id IS NULL OR w.heartbeat_at <= now() - make_interval(secs => @term_seconds::float8))
+      ORDER BY c.id LIMIT @most::int FOR UPDATE OF c SKIP LOCKED) gone
+WHERE t.id = gone.id
+RETURNING t.*, gone.worker_id AS old_worker_id, gone.claim_token AS old_token;
+
+-- name: TaskRevoke :many
+WITH revoked AS (
+    DELETE FROM tasks t
+    WHERE t.fulfillment_id = ANY(@fulfillment_ids::uuid[]) AND t.kind = @kind AND t.claim_token IS NULL
+    RETURNING t.*
+)
+INSERT INTO task_results (id, account_id, kind, queue, priority, state, arguments, error, order_id, fulfillment_id,
+    provider_id, schedule_id, attempt, max_attempts, enqueued_at, started_at, finished_at)
+SELECT id, account_id, kind, queue, priority, 'REVOKED', arguments, last_error, order_id, fulfillment_id, provider_id,
+    schedule_id, attempt, max_attempts, enqueued_at, started_at, @now::timestamptz
+FROM revoked
+RETURNING *;
