@@ -17,6 +17,7 @@ import (
 // OfferInput is an offer as asked for. Nil fields of a change leave things as they are; of a new offer they take
 // their defaults.
 type OfferInput struct {
+	IdempotencyKey string    `json:"-"` // of a new offer only
 	ProviderID     uuid.UUID // of a new offer only
 	ExternalID     string    // of a new offer only
 	Name           *string
@@ -47,10 +48,17 @@ func (s *Service) CreateOffer(ctx context.Context, who account.Principal, input 
 		if err := input.apply(o); err != nil {
 			return err
 		}
-		if created, err = tx.InsertOffer(ctx, o); err != nil {
+		made, err := once(ctx, tx, who, "createOffer", input.IdempotencyKey, input, func() (uuid.UUID, error) {
+			if _, err := tx.InsertOffer(ctx, o); err != nil {
+				return uuid.Nil, err
+			}
+			return o.ID, tx.CatalogChanged(ctx, who.AccountID)
+		})
+		if err != nil {
 			return err
 		}
-		return tx.CatalogChanged(ctx, who.AccountID)
+		created, err = tx.LockOffer(ctx, who.AccountID, made)
+		return err
 	})
 	return created, taken(err)
 }

@@ -22,16 +22,17 @@ import (
 // ProviderInput is a provider as asked for. Nil fields of a change leave things as they are; of a new provider they
 // take their defaults.
 type ProviderInput struct {
-	Name        *string
-	Adapter     string // of a new provider only
-	BaseURL     *string
-	Credentials map[string]string // replaces all; nil: none, or as they are
-	Currency    order.Currency    // of a new provider only; "": the account's
-	Simulated   bool              // of a new provider only
-	Enabled     *bool             // default true
-	Timeout     *time.Duration    // of one call, 1 s to 10 min; default 30 s
-	Concurrency *int              // calls at a time per worker process, 0 to 1000; default 0: unlimited
-	Budget      *decimal.Decimal  // zero: no budget
+	IdempotencyKey string `json:"-"` // of a new provider only
+	Name           *string
+	Adapter        string // of a new provider only
+	BaseURL        *string
+	Credentials    map[string]string // replaces all; nil: none, or as they are
+	Currency       order.Currency    // of a new provider only; "": the account's
+	Simulated      bool              // of a new provider only
+	Enabled        *bool             // default true
+	Timeout        *time.Duration    // of one call, 1 s to 10 min; default 30 s
+	Concurrency    *int              // calls at a time per worker process, 0 to 1000; default 0: unlimited
+	Budget         *decimal.Decimal  // zero: no budget
 }
 
 // The bounds of a provider's settings.
@@ -70,7 +71,16 @@ func (s *Service) CreateProvider(
 	}
 	var created *order.Provider
 	err = s.store.Write(ctx, func(tx *store.Tx) error {
-		created, err = tx.InsertProvider(ctx, p, sealed)
+		made, err := once(ctx, tx, who, "createProvider", input.IdempotencyKey, input, func() (uuid.UUID, error) {
+			if _, err := tx.InsertProvider(ctx, p, sealed); err != nil {
+				return uuid.Nil, err
+			}
+			return p.ID, tx.CatalogChanged(ctx, who.AccountID)
+		})
+		if err != nil {
+			return err
+		}
+		created, err = tx.LockProvider(ctx, who.AccountID, made)
 		return err
 	})
 	return created, taken(err)
