@@ -26,6 +26,7 @@ func TestChoosePostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	all := []string{root + "/*/bin"}
 	tests := map[string]struct {
 		path    string
 		folders []string
@@ -34,11 +35,11 @@ func TestChoosePostgres(t *testing.T) {
 		err     error
 		says    string
 	}{
-		"the newest":          {folders: []string{root + "/*/bin"}, want: "19"},
-		"the one of the data": {folders: []string{root + "/*/bin"}, version: 15, want: "15"},
+		"the newest":          {folders: all, want: "19"},
+		"the one of the data": {folders: all, version: 15, want: "15"},
 		"a link on the PATH":  {path: "bin:" + root, want: "15"},
-		"none of the data's":  {folders: []string{root + "/*/bin"}, version: 16, err: devstack.ErrOtherVersion, says: "install Postgres 16"},
-		"too old":             {folders: []string{root + "/13/bin"}, err: devstack.ErrNotInstalled, says: "found 13 in " + root + "/13/bin"},
+		"none of the data's":  {folders: all, version: 16, err: devstack.ErrOtherVersion, says: "install Postgres 16"},
+		"too old":             {folders: []string{root + "/13/bin"}, err: devstack.ErrNotInstalled, says: "found 13 in " + root},
 		"none":                {path: root + "/nowhere", err: devstack.ErrNotInstalled, says: "found none"},
 	}
 	for name, test := range tests {

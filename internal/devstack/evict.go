@@ -62,10 +62,10 @@ func awaitDeath(ctx context.Context, pid int) bool {
 // commandLine returns the program and arguments of a process, nothing where the system does not tell.
 func commandLine(ctx context.Context, pid int) string {
 	id := strconv.Itoa(pid)
-	if text, err := os.ReadFile("/proc/" + id + "/cmdline"); err == nil {
+	if text, err := os.ReadFile("/proc/" + id + "/cmdline"); err == nil { //nolint:gosec // a number
 		return string(bytes.ReplaceAll(text, []byte{0}, []byte{' '}))
 	}
-	text, err := exec.CommandContext(ctx, "ps", "-ww", "-o", "command=", "-p", id).Output()
+	text, err := exec.CommandContext(ctx, "ps", "-ww", "-o", "command=", "-p", id).Output() //nolint:gosec // a number
 	if err != nil {
 		return ""
 	}

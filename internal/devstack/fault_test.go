@@ -155,7 +155,7 @@ func replaceFirstLine(t *testing.T, path, line string) {
 		t.Fatal(err)
 	}
 	_, rest, _ := strings.Cut(string(text), "\n")
-	if err := os.WriteFile(path, []byte(line+"\n"+rest), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(line+"\n"+rest), 0o600); err != nil { //nolint:gosec // of this test's folder
 		t.Fatal(err)
 	}
 }

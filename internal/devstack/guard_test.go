@@ -17,24 +17,34 @@ import (
 	"github.com/boostress/boostress/internal/devstack"
 )
 
-// In an owner, the test program started again to be killed, this holds its Options.
+// In an owner, the test program started again to be killed, this holds what it is to start.
 const ownerVariable = "BOOSTRESS_DEVSTACK_OWNER"
+
+type ownerOptions struct {
+	DataDir   string `json:"dataDir"`
+	Ephemeral bool   `json:"ephemeral"`
+}
+
+func (o ownerOptions) stack() devstack.Options {
+	return devstack.Options{DataDir: o.DataDir, Ephemeral: o.Ephemeral, Postgres: true, Redis: true}
+}
 
 // owned is what an owner tells of itself.
 type owned struct {
-	DataDir         string
-	Postgres, Redis int // pids
-	Bystander       int // the pid of another child of the owner, which inherits what children inherit
+	DataDir   string `json:"dataDir"`
+	Postgres  int    `json:"postgres"`  // its pid
+	Redis     int    `json:"redis"`     // its pid
+	Bystander int    `json:"bystander"` // the pid of another child of the owner, which inherits what children inherit
 }
 
 // own starts a stack and waits to be killed.
 func own() {
 	err := func() error {
-		var opts devstack.Options
+		var opts ownerOptions
 		if err := json.Unmarshal([]byte(os.Getenv(ownerVariable)), &opts); err != nil {
 			return err
 		}
-		stack, err := devstack.Start(context.Background(), opts)
+		stack, err := devstack.Start(context.Background(), opts.stack())
 		if err != nil {
 			return err
 		}
@@ -58,7 +68,7 @@ func TestServersEndWithTheirOwner(t *testing.T) {
 	for name, ephemeral := range map[string]bool{"durable": false, "ephemeral": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			opts := devstack.Options{DataDir: dataDir(t), Postgres: true, Redis: true, Ephemeral: ephemeral}
+			opts := ownerOptions{DataDir: dataDir(t), Ephemeral: ephemeral}
 			owner, its := startOwner(t, opts)
 			// A server that is frozen ends too.
 			if err := syscall.Kill(its.Redis, syscall.SIGSTOP); err != nil {
@@ -83,10 +93,10 @@ func TestServersEndWithTheirOwner(t *testing.T) {
 
 func TestStartRightAfterTheOwnerWasKilled(t *testing.T) {
 	t.Parallel()
-	opts := devstack.Options{DataDir: dataDir(t), Postgres: true, Redis: true}
+	opts := ownerOptions{DataDir: dataDir(t)}
 	owner, _ := startOwner(t, opts)
 	kill(t, owner)
-	stack := start(t, opts)
+	stack := start(t, opts.stack())
 	if one := query(t, stack, "SELECT 1::text"); one != "1" {
 		t.Errorf("got %q", one)
 	}
@@ -95,7 +105,7 @@ func TestStartRightAfterTheOwnerWasKilled(t *testing.T) {
 // Somebody who kills the guards as well leaves servers behind, until the next start.
 func TestStartEndsServersWithoutAGuard(t *testing.T) {
 	t.Parallel()
-	opts := devstack.Options{DataDir: dataDir(t), Postgres: true, Redis: true}
+	opts := ownerOptions{DataDir: dataDir(t)}
 	owner, its := startOwner(t, opts)
 	if err := owner.Process.Signal(syscall.SIGSTOP); err != nil { // or it would kill the servers of a dead guard
 		t.Fatal(err)
@@ -115,7 +125,7 @@ func TestStartEndsServersWithoutAGuard(t *testing.T) {
 	if !isAlive(its.Postgres) || !isAlive(its.Redis) {
 		t.Fatal("the servers ended without a guard")
 	}
-	stack := start(t, opts)
+	stack := start(t, opts.stack())
 	if isAlive(its.Postgres) || isAlive(its.Redis) {
 		t.Error("the servers from before live on")
 	}
@@ -138,7 +148,7 @@ func TestServersOfADeadGuardAreKilled(t *testing.T) {
 	eventually(t, "the server is gone", func() bool { return !isAlive(pid) })
 }
 
-func startOwner(t *testing.T, opts devstack.Options) (*exec.Cmd, owned) {
+func startOwner(t *testing.T, opts ownerOptions) (*exec.Cmd, owned) {
 	t.Helper()
 	encoded, err := json.Marshal(opts)
 	if err != nil {
@@ -192,8 +202,9 @@ func parentOf(t *testing.T, pid int) int {
 
 func childrenOf(t *testing.T, pid int) []int {
 	t.Helper()
-	var children []int
-	for _, row := range processes(t, func(_, parent int) bool { return parent == pid }) {
+	rows := processes(t, func(_, parent int) bool { return parent == pid })
+	children := make([]int, 0, len(rows))
+	for _, row := range rows {
 		children = append(children, row[0])
 	}
 	return children

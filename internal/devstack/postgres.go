@@ -84,7 +84,7 @@ func (s *Stack) postgresSettings(sockets string) []string {
 	} else {
 		settings = append(settings, "fsync=on", "synchronous_commit=on", "full_page_writes=on")
 	}
-	var args []string
+	args := make([]string, 0, 2*len(settings))
 	for _, setting := range settings {
 		args = append(args, "-c", setting)
 	}

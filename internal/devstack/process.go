@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -146,8 +145,8 @@ func (p *process) halt(ctx context.Context, sig syscall.Signal) error {
 // retire ends the guard of a program that is gone. What belongs to the program stays, for its successor.
 func (p *process) retire() error {
 	p.release.Do(func() {
-		_, _ = io.WriteString(p.leash, "keep\n") // a dead guard removes nothing anyway
-		_ = p.leash.Close()                      // nothing is buffered
+		_, _ = p.leash.WriteString("keep\n") // a dead guard removes nothing anyway
+		_ = p.leash.Close()                  // nothing is buffered
 	})
 	return p.await(p.ended)
 }

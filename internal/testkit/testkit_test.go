@@ -54,7 +54,7 @@ func TestPostgresGivesEachTestItsOwnCopy(t *testing.T) {
 	}
 }
 
-func TestPostgresDropsTheDatabaseInUse(t *testing.T) {
+func TestPostgresDropsTheDatabaseInUse(t *testing.T) { //nolint:tparallel // the subtest must end before the rest
 	t.Parallel()
 	var url string
 	var conn *pgx.Conn
@@ -96,7 +96,7 @@ func TestPostgresMakesAHalfTemplateAnew(t *testing.T) {
 	}
 }
 
-func TestRedisRemovesWhatIsUnderThePrefix(t *testing.T) {
+func TestRedisRemovesWhatIsUnderThePrefix(t *testing.T) { //nolint:tparallel // the subtest must end before the rest
 	t.Parallel()
 	other := "kept:" + version(t)
 	var client *redis.Client
@@ -205,6 +205,7 @@ func TestOwnServersEndWithTheProcess(t *testing.T) {
 // failing is a test that may fail without failing the one it is part of.
 type failing struct {
 	testing.TB
+
 	message string
 }
 

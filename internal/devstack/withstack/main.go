@@ -63,7 +63,7 @@ func run(ctx context.Context, command []string) (status int, err error) {
 }
 
 func runWith(ctx context.Context, stack *devstack.Stack, command []string, signals <-chan os.Signal) (int, error) {
-	child := exec.CommandContext(ctx, command[0], command[1:]...)
+	child := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // what it is for
 	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
 	child.Env = append(os.Environ(),
 		"BOOSTRESS_TEST_DATABASE_URL="+stack.DatabaseURL,
