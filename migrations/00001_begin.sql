@@ -27,6 +27,7 @@ CREATE TABLE users (
     created_at timestamptz NOT NULL,
     disabled_at timestamptz
 );
+CREATE INDEX users_account_idx ON users (account_id, id);
 
 CREATE TABLE sessions (
     id uuid CONSTRAINT sessions_pkey PRIMARY KEY,
@@ -66,6 +67,16 @@ CREATE TABLE audit_entries (
     created_at timestamptz NOT NULL
 );
 CREATE INDEX audit_entries_account_idx ON audit_entries (account_id, id);
+
+-- What was audited stays as it was, even for the role that wrote it.
+-- +goose StatementBegin
+CREATE FUNCTION audit_entries_keep() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'audit entries are never changed or deleted' USING ERRCODE = 'insufficient_privilege';
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER audit_entries_keep BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entries
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_entries_keep();
 
 CREATE TABLE providers (
     id uuid CONSTRAINT providers_pkey PRIMARY KEY,

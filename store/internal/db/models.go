@@ -12,6 +12,28 @@ import (
 	"github.com/govalues/decimal"
 )
 
+type APIKey struct {
+	ID         uuid.UUID
+	AccountID  uuid.UUID
+	Name       string
+	Prefix     string
+	KeyHash    []byte
+	Role       string
+	TestMode   bool
+	CreatedBy  string
+	CreatedAt  time.Time
+	ExpiresAt  *time.Time
+	LastUsedAt *time.Time
+	RevokedAt  *time.Time
+}
+
+type Account struct {
+	ID        uuid.UUID
+	Name      string
+	Currency  string
+	CreatedAt time.Time
+}
+
 type Attempt struct {
 	ID            uuid.UUID
 	AccountID     uuid.UUID
@@ -28,6 +50,16 @@ type Attempt struct {
 	Response      json.RawMessage
 	StartedAt     time.Time
 	FinishedAt    *time.Time
+}
+
+type AuditEntry struct {
+	ID        uuid.UUID
+	AccountID uuid.UUID
+	Actor     string
+	Action    string
+	TargetID  *uuid.UUID
+	Details   json.RawMessage
+	CreatedAt time.Time
 }
 
 type Fulfillment struct {
@@ -153,6 +185,17 @@ type Provider struct {
 	UpdatedAt    time.Time
 }
 
+type Session struct {
+	ID         uuid.UUID
+	AccountID  uuid.UUID
+	UserID     uuid.UUID
+	TokenHash  []byte
+	CreatedAt  time.Time
+	LastUsedAt time.Time
+	ExpiresAt  time.Time
+	EndedAt    *time.Time
+}
+
 type Task struct {
 	ID            uuid.UUID
 	AccountID     uuid.UUID
@@ -199,4 +242,14 @@ type TaskResult struct {
 	EnqueuedAt    time.Time
 	StartedAt     *time.Time
 	FinishedAt    time.Time
+}
+
+type User struct {
+	ID           uuid.UUID
+	AccountID    uuid.UUID
+	Username     string
+	PasswordHash string
+	Role         string
+	CreatedAt    time.Time
+	DisabledAt   *time.Time
 }

@@ -1,0 +1,39 @@
+package account
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Action names what an audit entry records: a noun and what was done to it.
+type Action string
+
+// The actions about access.
+const (
+	ActionAccountCreate Action = "account.create"
+	ActionUserCreate    Action = "user.create"
+	ActionSignIn        Action = "session.create"
+	ActionSignInRefuse  Action = "session.refuse" // a bad try to sign in
+	ActionSignOut       Action = "session.end"
+	ActionAPIKeyCreate  Action = "apiKey.create"
+	ActionAPIKeyRevoke  Action = "apiKey.revoke"
+)
+
+// The actors that are nobody in particular.
+const (
+	ActorSystem    = "system"    // this program at its start
+	ActorAnonymous = "anonymous" // nobody proved who they are
+)
+
+// AuditEntry records a change that somebody made. It is written in the change's own transaction, and never changed.
+type AuditEntry struct {
+	ID        uuid.UUID
+	AccountID uuid.UUID
+	Actor     string
+	Action    Action
+	TargetID  *uuid.UUID
+	Details   json.RawMessage // an object, or nil
+	CreatedAt time.Time
+}
