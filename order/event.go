@@ -45,6 +45,7 @@ type Event struct {
 	OccurredAt    time.Time
 	Changes       []Change
 	Snapshot      Snapshot
+	Cursor        string // resumes whatever it was read from after it; set by the reader, never stored
 }
 
 // Change is one field of the order or of one of its fulfillments that an event changed. A nil side means the
@@ -71,6 +72,7 @@ type Snapshot struct {
 	Priority   int              `json:"priority"`
 	Metadata   json.RawMessage  `json:"metadata,omitempty"`
 	Held       bool             `json:"held,omitempty"`
+	TestMode   bool             `json:"testMode,omitempty"`
 	Attention  string           `json:"attention,omitempty"`
 	CreatedBy  string           `json:"createdBy"`
 	CreatedAt  time.Time        `json:"createdAt"`
@@ -83,7 +85,8 @@ func SnapshotOf(o *Order) Snapshot {
 	return Snapshot{
 		Reference: o.Reference, Category: o.Category, Status: o.Status, Currency: o.Currency, Budget: o.Budget,
 		Reserved: o.Reserved, Spent: o.Spent, Overcharge: o.Overcharge, Quantity: o.Quantity, Delivered: o.Delivered,
-		Deadline: o.Deadline, Priority: o.Priority, Metadata: o.Metadata, Held: o.Held, Attention: o.Attention,
+		Deadline: o.Deadline, Priority: o.Priority, Metadata: o.Metadata, Held: o.Held, TestMode: o.TestMode,
+		Attention: o.Attention,
 		CreatedBy: o.CreatedBy, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, FinishedAt: o.FinishedAt,
 	}
 }
@@ -96,7 +99,8 @@ func (e *Event) OrderAt() *Order {
 		ID: e.OrderID, AccountID: e.AccountID, Sequence: e.Sequence,
 		Reference: s.Reference, Category: s.Category, Status: s.Status, Currency: s.Currency, Budget: s.Budget,
 		Reserved: s.Reserved, Spent: s.Spent, Overcharge: s.Overcharge, Quantity: s.Quantity, Delivered: s.Delivered,
-		Deadline: s.Deadline, Priority: s.Priority, Metadata: s.Metadata, Held: s.Held, Attention: s.Attention,
+		Deadline: s.Deadline, Priority: s.Priority, Metadata: s.Metadata, Held: s.Held, TestMode: s.TestMode,
+		Attention: s.Attention,
 		CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, FinishedAt: s.FinishedAt,
 	}
 }
