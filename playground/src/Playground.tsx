@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from "react";
 import { createFetcher } from "./fetcher";
 import { operations } from "./operations";
 import { SessionBar } from "./SessionBar";
-import { currentSession, type Session } from "./session";
+import { currentSession, type Session } from "./session/session";
 
 // The variables editor would call any object in these scalars a mistake.
 const scalars = { JSON: {}, Decimal: { type: "string" as const } };

@@ -1,6 +1,6 @@
 import { type FormEvent, useState } from "react";
 
-import { type Session, signIn, signOut } from "./session";
+import { type Session, signIn, signOut } from "./session/session";
 
 interface SessionBarProps {
   session: Session | null;
@@ -42,8 +42,7 @@ export function SessionBar({ session, onChange }: SessionBarProps) {
       {session ? (
         <div className="session-bar-form">
           <span>
-            Signed in{session.username && " as "}
-            {session.username && <strong>{session.username}</strong>}
+            Signed in as <strong>{session.username}</strong>
           </span>
           <button
             type="button"
