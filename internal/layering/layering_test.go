@@ -70,6 +70,8 @@ func TestViolations(t *testing.T) {
 		"client and server":             {"client", "graph", "layer leaves may not"},
 		"leaf and store":                {"internal/id", "store", "layer leaves may not"},
 		"product and what tests run on": {"server", "internal/devstack", "layer server may not"},
+		"product and its own client":    {"worker", "internal/gqlclient", "layer worker may not"},
+		"command and client":            {"cmd/boostress", "internal/gqlclient", ""},
 		"command and adapter":           {"cmd/boostress", "providerapi/boostress", ""},
 		"anyone and command":            {"bench", "cmd/boostress", "nothing imports cmd"},
 	}

@@ -35,7 +35,7 @@ func Layers() []Layer {
 	adapter := []string{"order", "providerapi", "providerapi/protocol"}
 
 	return []Layer{
-		{Name: "commands", Packages: []string{"cmd/...", "bench/..."}, Anything: true},
+		{Name: "commands", Packages: []string{"cmd/...", "bench/...", "e2e/..."}, Anything: true},
 		{Name: "stand", Packages: []string{"internal/devstack/...", "internal/testkit/..."}, Anything: true},
 		{Name: "pure", Packages: []string{"account", "order", "schedule", "task"}, Libraries: libraries, Mirrored: true},
 		{Name: "routing", Packages: []string{"routing"}, Imports: []string{"order"}, Libraries: libraries, Mirrored: true},
@@ -69,7 +69,7 @@ func Layers() []Layer {
 
 // Walls lists who may import what from outside the module.
 func Walls() []Wall {
-	stand := []string{"cmd/...", "bench/...", "internal/devstack/...", "internal/testkit/..."}
+	stand := []string{"cmd/...", "bench/...", "e2e/...", "internal/devstack/...", "internal/testkit/..."}
 
 	return []Wall{
 		{
@@ -84,7 +84,7 @@ func Walls() []Wall {
 		},
 		{
 			Imports: []string{"github.com/99designs/gqlgen", "github.com/vektah/gqlparser", "github.com/gorilla/websocket"},
-			Only:    with(stand, "graph/...", "resolvers", "server/...", "client/..."),
+			Only:    with(stand, "graph/...", "resolvers", "server/...", "client/...", "internal/gqlclient"),
 			Why:     "GraphQL ends at resolvers and server",
 		},
 	}
