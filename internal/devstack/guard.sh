@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Runs a server for an owner that may die at any moment, and ends the server when it does.
 #
 # arguments  the signals that end the server, from polite to final; a folder to remove in the end, with its log and
