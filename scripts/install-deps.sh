@@ -107,7 +107,7 @@ policy_saved=/usr/sbin/policy-rc.d.before-boostress
 no_cluster=/etc/postgresql-common/createcluster.d/boostress.conf
 
 # quiet_packages keeps the packages' scripts from starting a server (policy-rc.d) and from creating a database
-# cluster (createcluster.d); loud_packages puts everything back, also when the installation was interrupted.
+# cluster (createcluster.d); loud_packages puts everything back, also when the installation failed or was interrupted.
 quiet_packages() {
 	trap loud_packages EXIT
 	trap 'exit 130' INT
@@ -130,6 +130,7 @@ loud_packages() {
 		if [ -e "$2" ] || [ -L "$2" ]; then mv "$2" "$1"; fi
 		rmdir "${3%/*}" "$(dirname "${3%/*}")" 2>/dev/null || : # where they are empty, as before
 	' sh "$policy" "$policy_saved" "$no_cluster"
+	[ -z "$redis_is_new" ] || keep_disabled "$redis_package"
 }
 
 apt() {
@@ -176,11 +177,11 @@ install_apt() {
 	# shellcheck disable=SC2086 # a list of words
 	apt install -y --no-install-recommends $packages
 	loud_packages
-	[ -z "$redis_is_new" ] || keep_disabled "$redis_package"
 }
 
 # keep_disabled undoes what the package's installation enabled, so that no Redis appears at the next boot either.
 keep_disabled() {
+	dpkg-query --show "$1" >/dev/null 2>&1 || return 0
 	if command -v systemctl >/dev/null 2>&1; then
 		as_root systemctl --quiet disable "$1" 2>/dev/null || say "could not disable the service $1: it may start at the next boot"
 	elif command -v update-rc.d >/dev/null 2>&1; then

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -213,12 +215,8 @@ func childrenOf(t *testing.T, pid int) []int {
 // processes lists the pid and the parent's pid of those that are wanted.
 func processes(t *testing.T, wanted func(pid, parent int) bool) [][2]int {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "ps", "-A", "-o", "pid=,ppid=").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var list [][2]int
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(processTable(t)) {
 		fields := strings.Fields(line)
 		pid, err := strconv.Atoi(fields[0])
 		if err != nil {
@@ -233,6 +231,33 @@ func processes(t *testing.T, wanted func(pid, parent int) bool) [][2]int {
 		}
 	}
 	return list
+}
+
+// processTable has a line with its pid and its parent's for each process. A bare Linux has no ps.
+func processTable(t *testing.T) string {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		out, err := exec.CommandContext(t.Context(), "ps", "-A", "-o", "pid=,ppid=").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	for _, path := range stats {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended since
+		}
+		pid, rest, _ := strings.Cut(string(stat), " (")
+		fields := strings.Fields(rest[strings.LastIndex(rest, ")")+1:]) // the name between may hold anything
+		fmt.Fprintln(&table, pid, fields[1])
+	}
+	return table.String()
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {

@@ -66,8 +66,28 @@ func makeDatabase(
 			}
 			migrated.Store(server+" "+template, true)
 		}
-		return execute(ctx, conn, "CREATE DATABASE "+quote(name)+" TEMPLATE "+quote(template))
+		how, err := copyStrategy(ctx, conn)
+		if err != nil {
+			return err
+		}
+		return execute(ctx, conn, "CREATE DATABASE "+quote(name)+" TEMPLATE "+quote(template)+how)
 	})
+}
+
+// copyStrategy picks the faster way to copy a template. Copying files takes a third of the time of copying through the
+// log, which is what Postgres 15 and later do unless told, but waits for two checkpoints: cheap only where nothing
+// waits for the disk.
+func copyStrategy(ctx context.Context, conn *pgx.Conn) (string, error) {
+	var files bool
+	err := conn.QueryRow(ctx,
+		"SELECT current_setting('server_version_num')::int >= 150000 AND current_setting('fsync') = 'off'").Scan(&files)
+	if err != nil {
+		return "", fmt.Errorf("read settings: %w", err)
+	}
+	if files {
+		return " STRATEGY FILE_COPY", nil
+	}
+	return "", nil
 }
 
 // ensureTemplate makes the template unless it is there and whole, which the template flag says: one that was left
