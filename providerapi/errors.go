@@ -50,8 +50,7 @@ func ClassOf(err error) order.Class {
 	if err == nil {
 		return order.ClassAccepted
 	}
-	var classified *Error
-	if errors.As(err, &classified) {
+	if classified, ok := errors.AsType[*Error](err); ok {
 		return classified.Class
 	}
 	return order.ClassUnknown
