@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/boostress/boostress/store/internal/db"
 	"github.com/boostress/boostress/task"
 )
 
@@ -24,8 +25,35 @@ func (s *Store) TaskClaim(ctx context.Context, workerID uuid.UUID, term time.Dur
 		claimed = column(rows, taskOf)
 		return nil
 	})
-	slices.SortFunc(claimed, func(a, b task.Task) int {
+	return byPriority(claimed), err
+}
+
+// TaskClaimDue is TaskClaim for when the lists are away: it finds at most limit due tasks of a queue by itself. It knows
+// no fairness but that what was parked comes last.
+func (s *Store) TaskClaimDue(
+	ctx context.Context, workerID uuid.UUID, term time.Duration, queue task.Queue, limit int,
+) ([]task.Task, error) {
+	var claimed []task.Task
+	err := s.WriteRelaxed(ctx, func(tx *Tx) error {
+		rows, err := tx.queries.TaskClaimDue(ctx, workerID, string(queue), term.Seconds(), int32(limit)) //nolint:gosec // few
+		if err == nil && len(rows) < limit {
+			var parked []db.Task
+			left := int32(limit - len(rows)) //nolint:gosec // few
+			parked, err = tx.queries.TaskClaimParked(ctx, workerID, string(queue), term.Seconds(), left)
+			rows = append(rows, parked...)
+		}
+		if err != nil {
+			return domainError("claim due tasks", err)
+		}
+		claimed = column(rows, taskOf)
+		return nil
+	})
+	return byPriority(claimed), err
+}
+
+func byPriority(tasks []task.Task) []task.Task {
+	slices.SortFunc(tasks, func(a, b task.Task) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), a.DueAt.Compare(b.DueAt))
 	})
-	return claimed, err
+	return tasks
 }

@@ -41,14 +41,9 @@ func (s *Store) WorkerBeat(ctx context.Context, id uuid.UUID, running int, term 
 	return alive, err
 }
 
-// WorkerExpire ends a worker: what it still claims is taken back with the next sweep. Its row stays for a while.
-func (s *Store) WorkerExpire(ctx context.Context, id uuid.UUID) error {
-	return domainError("expire worker", s.queries.WorkerExpire(ctx, id))
-}
-
-// WorkerForget drops the workers that have been silent since before and claim nothing.
-func (s *Store) WorkerForget(ctx context.Context, before time.Time) error {
-	return domainError("forget workers", s.queries.WorkerDelete(ctx, before))
+// WorkerUnregister drops a worker. What it still claims is taken back with the next sweep.
+func (s *Store) WorkerUnregister(ctx context.Context, id uuid.UUID) error {
+	return domainError("unregister worker", s.queries.WorkerRemove(ctx, id))
 }
 
 // QueuePause stops a queue: it is neither announced nor popped. Pausing again replaces the reason.

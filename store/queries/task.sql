@@ -1,11 +1,11 @@
 -- name: TaskInsert :many
--- Due tasks count as announced at the transaction's time, but for those of a crowded account, which are parked. Rows
--- whose unique key is taken are left out of the answer.
+-- Due tasks count as announced at the transaction's time, but for those of a crowded account, which are parked, and
+-- those of a paused queue. Rows whose unique key is taken are left out of the answer.
 INSERT INTO tasks (id, account_id, kind, queue, priority, arguments, order_id, fulfillment_id, provider_id, schedule_id,
     unique_key, due_at, announced_at, parked, max_attempts, enqueued_at)
 SELECT u.id, u.account_id, u.kind, u.queue, u.priority, u.arguments::jsonb, u.order_id::uuid, u.fulfillment_id::uuid,
     u.provider_id::uuid, u.schedule_id::uuid, u.unique_key, u.due_at,
-    CASE WHEN u.due_at <= @now::timestamptz AND c.account_id IS NULL THEN @now::timestamptz END,
+    CASE WHEN u.due_at <= @now::timestamptz AND c.account_id IS NULL AND p.queue IS NULL THEN @now::timestamptz END,
     u.due_at <= @now::timestamptz AND c.account_id IS NOT NULL, u.max_attempts, @now::timestamptz
 FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@account_ids::uuid[]) AS account_id, unnest(@kinds::text[]) AS kind,
         unnest(@queues::text[]) AS queue, unnest(@priorities::smallint[]) AS priority,
@@ -16,6 +16,7 @@ FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@account_ids::uuid[]) AS account
         NULLIF(unnest(@unique_keys::text[]), '') AS unique_key, unnest(@due_ats::timestamptz[]) AS due_at,
         unnest(@max_attempts::int[]) AS max_attempts) u
 LEFT JOIN task_crowds c ON c.queue = u.queue AND c.account_id = u.account_id
+LEFT JOIN paused_queues p ON p.queue = u.queue
 ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
 RETURNING id, due_at, announced_at;
 
@@ -86,3 +87,64 @@ SELECT id, account_id, kind, queue, priority, 'REVOKED', arguments, last_error, 
     schedule_id, attempt, max_attempts, enqueued_at, started_at, @now::timestamptz
 FROM revoked
 RETURNING *;
+
+-- name: TaskClaimDue :many
+-- Claims without a list.
+UPDATE tasks t SET state = 'STARTED', attempt = t.attempt + 1, worker_id = @worker_id::uuid,
+    claim_token = gen_random_uuid(), started_at = now()
+FROM (SELECT f.id FROM tasks f
+      WHERE f.queue = @queue AND NOT f.parked AND f.due_at <= now() AND f.claim_token IS NULL
+        AND EXISTS (SELECT FROM workers w
+            WHERE w.id = @worker_id::uuid AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
+      ORDER BY f.due_at LIMIT @most::int FOR UPDATE SKIP LOCKED) free
+WHERE t.id = free.id
+RETURNING t.*;
+
+-- name: TaskClaimParked :many
+-- The same for what was parked.
+UPDATE tasks t SET state = 'STARTED', attempt = t.attempt + 1, worker_id = @worker_id::uuid,
+    claim_token = gen_random_uuid(), started_at = now(), parked = false
+FROM (SELECT f.id FROM tasks f
+      WHERE f.queue = @queue AND f.parked
+        AND EXISTS (SELECT FROM workers w
+            WHERE w.id = @worker_id::uuid AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
+      ORDER BY f.account_id, f.priority DESC, f.due_at LIMIT @most::int FOR UPDATE SKIP LOCKED) free
+WHERE t.id = free.id
+RETURNING t.*;
+
+-- name: TaskAnnounce :many
+-- Due, unclaimed tasks that no list holds: never announced, or well before the oldest entry of their priority's list
+-- (before now, where that is empty: its time is in the future then). Those of crowded accounts are parked instead.
+UPDATE tasks t SET announced_at = CASE WHEN lost.crowded THEN NULL ELSE now() END, parked = lost.crowded
+FROM (SELECT f.id, EXISTS (SELECT FROM task_crowds c WHERE c.queue = f.queue AND c.account_id = f.account_id) AS crowded
+      FROM tasks f
+      WHERE f.queue = @queue AND NOT f.parked AND f.due_at <= now() AND f.claim_token IS NULL
+        AND (f.announced_at IS NULL
+            OR f.announced_at < LEAST(now(), (@oldest::timestamptz[])[f.priority + 1]) - interval '2 seconds')
+      ORDER BY f.due_at LIMIT @most::int FOR UPDATE OF f SKIP LOCKED) lost
+WHERE t.id = lost.id
+RETURNING t.id, t.priority, t.announced_at;
+
+-- name: TaskCrowd :exec
+-- An account that has enough waiting in the lists is crowded from now on.
+INSERT INTO task_crowds (queue, account_id)
+SELECT f.queue, f.account_id FROM tasks f
+WHERE f.queue = @queue AND NOT f.parked AND f.due_at <= now() AND f.claim_token IS NULL
+  AND f.announced_at >= LEAST(now(), (@oldest::timestamptz[])[f.priority + 1]) - interval '2 seconds'
+GROUP BY f.queue, f.account_id HAVING count(f.id) >= @enough::int
+ON CONFLICT DO NOTHING;
+
+-- name: TaskUncrowd :exec
+-- One of which nothing is parked is not. Where it still has enough in the lists, the next sweep finds it again.
+DELETE FROM task_crowds c
+WHERE c.queue = @queue
+  AND NOT EXISTS (SELECT FROM tasks t WHERE t.queue = c.queue AND t.account_id = c.account_id AND t.parked);
+
+-- name: TaskCount :many
+-- Reads every task: not to be asked often.
+SELECT queue, (count(*) FILTER (WHERE claim_token IS NULL AND due_at <= now()))::bigint AS waiting,
+    (count(*) FILTER (WHERE claim_token IS NOT NULL))::bigint AS running,
+    (count(*) FILTER (WHERE due_at > now()))::bigint AS delayed,
+    coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE claim_token IS NULL AND due_at <= now())), 0)::float8
+        AS oldest_seconds
+FROM tasks GROUP BY queue ORDER BY queue;

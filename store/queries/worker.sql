@@ -6,13 +6,12 @@ INSERT INTO workers (id, host, pid, version, queues) VALUES (@id, @host, @pid, @
 UPDATE workers SET heartbeat_at = now(), running = @running
 WHERE id = @id AND heartbeat_at > now() - make_interval(secs => @term_seconds::float8);
 
--- name: WorkerExpire :exec
--- What it still claims is taken back at once.
-UPDATE workers SET heartbeat_at = 'epoch', running = 0 WHERE id = $1;
+-- name: WorkerRemove :exec
+-- What a missing worker still claims is taken back with the next sweep.
+DELETE FROM workers WHERE id = $1;
 
--- name: WorkerDelete :exec
-DELETE FROM workers w WHERE w.heartbeat_at < @before::timestamptz
-  AND NOT EXISTS (SELECT FROM tasks t WHERE t.worker_id = w.id);
+-- name: WorkerDelete :execrows
+DELETE FROM workers WHERE heartbeat_at < @before::timestamptz;
 
 -- name: QueuePause :exec
 INSERT INTO paused_queues (queue, reason) VALUES ($1, $2) ON CONFLICT (queue) DO UPDATE SET reason = excluded.reason;

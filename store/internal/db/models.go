@@ -185,6 +185,27 @@ type Provider struct {
 	UpdatedAt    time.Time
 }
 
+type Schedule struct {
+	ID        uuid.UUID
+	AccountID uuid.UUID
+	Name      string
+	Rule      string
+	EveryMs   int64
+	Cron      string
+	TimeZone  string
+	TaskKind  string
+	Arguments json.RawMessage
+	Enabled   bool
+	System    bool
+	StartsAt  *time.Time
+	EndsAt    *time.Time
+	NextAt    *time.Time
+	LastSlot  *time.Time
+	Runs      int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
 type Session struct {
 	ID         uuid.UUID
 	AccountID  uuid.UUID
@@ -252,4 +273,15 @@ type User struct {
 	Role         string
 	CreatedAt    time.Time
 	DisabledAt   *time.Time
+}
+
+type Worker struct {
+	ID          uuid.UUID
+	Host        string
+	Pid         int32
+	Version     string
+	Queues      []string
+	Running     int32
+	StartedAt   time.Time
+	HeartbeatAt time.Time
 }

@@ -13,6 +13,46 @@ import (
 	"github.com/google/uuid"
 )
 
+const taskAnnounce = `-- name: TaskAnnounce :many
+UPDATE tasks t SET announced_at = CASE WHEN lost.crowded THEN NULL ELSE now() END, parked = lost.crowded
+FROM (SELECT f.id, EXISTS (SELECT FROM task_crowds c WHERE c.queue = f.queue AND c.account_id = f.account_id) AS crowded
+      FROM tasks f
+      WHERE f.queue = $1 AND NOT f.parked AND f.due_at <= now() AND f.claim_token IS NULL
+        AND (f.announced_at IS NULL
+            OR f.announced_at < LEAST(now(), ($2::timestamptz[])[f.priority + 1]) - interval '2 seconds')
+      ORDER BY f.due_at LIMIT $3::int FOR UPDATE OF f SKIP LOCKED) lost
+WHERE t.id = lost.id
+RETURNING t.id, t.priority, t.announced_at
+`
+
+type TaskAnnounceRow struct {
+	ID          uuid.UUID
+	Priority    int16
+	AnnouncedAt *time.Time
+}
+
+// Due, unclaimed tasks that no list holds: never announced, or well before the oldest entry of their priority's list
+// (before now, where that is empty: its time is in the future then). Those of crowded accounts are parked instead.
+func (q *Queries) TaskAnnounce(ctx context.Context, queue string, oldest []time.Time, most int32) ([]TaskAnnounceRow, error) {
+	rows, err := q.db.Query(ctx, taskAnnounce, queue, oldest, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TaskAnnounceRow
+	for rows.Next() {
+		var i TaskAnnounceRow
+		if err := rows.Scan(&i.ID, &i.Priority, &i.AnnouncedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const taskClaim = `-- name: TaskClaim :many
 UPDATE tasks t SET state = 'STARTED', attempt = t.attempt + 1, worker_id = $1::uuid,
     claim_token = gen_random_uuid(), started_at = now(), parked = false
@@ -68,6 +108,187 @@ func (q *Queries) TaskClaim(ctx context.Context, workerID uuid.UUID, ids []uuid.
 		return nil, err
 	}
 	return items, nil
+}
+
+const taskClaimDue = `-- name: TaskClaimDue :many
+UPDATE tasks t SET state = 'STARTED', attempt = t.attempt + 1, worker_id = $1::uuid,
+    claim_token = gen_random_uuid(), started_at = now()
+FROM (SELECT f.id FROM tasks f
+      WHERE f.queue = $2 AND NOT f.parked AND f.due_at <= now() AND f.claim_token IS NULL
+        AND EXISTS (SELECT FROM workers w
+            WHERE w.id = $1::uuid AND w.heartbeat_at > now() - make_interval(secs => $3::float8))
+      ORDER BY f.due_at LIMIT $4::int FOR UPDATE SKIP LOCKED) free
+WHERE t.id = free.id
+RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at
+`
+
+// Claims without a list.
+func (q *Queries) TaskClaimDue(ctx context.Context, workerID uuid.UUID, queue string, termSeconds float64, most int32) ([]Task, error) {
+	rows, err := q.db.Query(ctx, taskClaimDue,
+		workerID,
+		queue,
+		termSeconds,
+		most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Task
+	for rows.Next() {
+		var i Task
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.Kind,
+			&i.Queue,
+			&i.Priority,
+			&i.State,
+			&i.Arguments,
+			&i.OrderID,
+			&i.FulfillmentID,
+			&i.ProviderID,
+			&i.ScheduleID,
+			&i.UniqueKey,
+			&i.DueAt,
+			&i.AnnouncedAt,
+			&i.Parked,
+			&i.Attempt,
+			&i.MaxAttempts,
+			&i.WorkerID,
+			&i.ClaimToken,
+			&i.LastError,
+			&i.EnqueuedAt,
+			&i.StartedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const taskClaimParked = `-- name: TaskClaimParked :many
+UPDATE tasks t SET state = 'STARTED', attempt = t.attempt + 1, worker_id = $1::uuid,
+    claim_token = gen_random_uuid(), started_at = now(), parked = false
+FROM (SELECT f.id FROM tasks f
+      WHERE f.queue = $2 AND f.parked
+        AND EXISTS (SELECT FROM workers w
+            WHERE w.id = $1::uuid AND w.heartbeat_at > now() - make_interval(secs => $3::float8))
+      ORDER BY f.account_id, f.priority DESC, f.due_at LIMIT $4::int FOR UPDATE SKIP LOCKED) free
+WHERE t.id = free.id
+RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at
+`
+
+// The same for what was parked.
+func (q *Queries) TaskClaimParked(ctx context.Context, workerID uuid.UUID, queue string, termSeconds float64, most int32) ([]Task, error) {
+	rows, err := q.db.Query(ctx, taskClaimParked,
+		workerID,
+		queue,
+		termSeconds,
+		most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Task
+	for rows.Next() {
+		var i Task
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.Kind,
+			&i.Queue,
+			&i.Priority,
+			&i.State,
+			&i.Arguments,
+			&i.OrderID,
+			&i.FulfillmentID,
+			&i.ProviderID,
+			&i.ScheduleID,
+			&i.UniqueKey,
+			&i.DueAt,
+			&i.AnnouncedAt,
+			&i.Parked,
+			&i.Attempt,
+			&i.MaxAttempts,
+			&i.WorkerID,
+			&i.ClaimToken,
+			&i.LastError,
+			&i.EnqueuedAt,
+			&i.StartedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const taskCount = `-- name: TaskCount :many
+SELECT queue, (count(*) FILTER (WHERE claim_token IS NULL AND due_at <= now()))::bigint AS waiting,
+    (count(*) FILTER (WHERE claim_token IS NOT NULL))::bigint AS running,
+    (count(*) FILTER (WHERE due_at > now()))::bigint AS delayed,
+    coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE claim_token IS NULL AND due_at <= now())), 0)::float8
+        AS oldest_seconds
+FROM tasks GROUP BY queue ORDER BY queue
+`
+
+type TaskCountRow struct {
+	Queue         string
+	Waiting       int64
+	Running       int64
+	Delayed       int64
+	OldestSeconds float64
+}
+
+// Reads every task: not to be asked often.
+func (q *Queries) TaskCount(ctx context.Context) ([]TaskCountRow, error) {
+	rows, err := q.db.Query(ctx, taskCount)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TaskCountRow
+	for rows.Next() {
+		var i TaskCountRow
+		if err := rows.Scan(
+			&i.Queue,
+			&i.Waiting,
+			&i.Running,
+			&i.Delayed,
+			&i.OldestSeconds,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const taskCrowd = `-- name: TaskCrowd :exec
+INSERT INTO task_crowds (queue, account_id)
+SELECT f.queue, f.account_id FROM tasks f
+WHERE f.queue = $1 AND NOT f.parked AND f.due_at <= now() AND f.claim_token IS NULL
+  AND f.announced_at >= LEAST(now(), ($2::timestamptz[])[f.priority + 1]) - interval '2 seconds'
+GROUP BY f.queue, f.account_id HAVING count(f.id) >= $3::int
+ON CONFLICT DO NOTHING
+`
+
+// An account that has enough waiting in the lists is crowded from now on.
+func (q *Queries) TaskCrowd(ctx context.Context, queue string, oldest []time.Time, enough int32) error {
+	_, err := q.db.Exec(ctx, taskCrowd, queue, oldest, enough)
+	return err
 }
 
 const taskFinish = `-- name: TaskFinish :many
@@ -130,7 +351,7 @@ INSERT INTO tasks (id, account_id, kind, queue, priority, arguments, order_id, f
     unique_key, due_at, announced_at, parked, max_attempts, enqueued_at)
 SELECT u.id, u.account_id, u.kind, u.queue, u.priority, u.arguments::jsonb, u.order_id::uuid, u.fulfillment_id::uuid,
     u.provider_id::uuid, u.schedule_id::uuid, u.unique_key, u.due_at,
-    CASE WHEN u.due_at <= $1::timestamptz AND c.account_id IS NULL THEN $1::timestamptz END,
+    CASE WHEN u.due_at <= $1::timestamptz AND c.account_id IS NULL AND p.queue IS NULL THEN $1::timestamptz END,
     u.due_at <= $1::timestamptz AND c.account_id IS NOT NULL, u.max_attempts, $1::timestamptz
 FROM (SELECT unnest($2::uuid[]) AS id, unnest($3::uuid[]) AS account_id, unnest($4::text[]) AS kind,
         unnest($5::text[]) AS queue, unnest($6::smallint[]) AS priority,
@@ -141,6 +362,7 @@ FROM (SELECT unnest($2::uuid[]) AS id, unnest($3::uuid[]) AS account_id, unnest(
         NULLIF(unnest($12::text[]), '') AS unique_key, unnest($13::timestamptz[]) AS due_at,
         unnest($14::int[]) AS max_attempts) u
 LEFT JOIN task_crowds c ON c.queue = u.queue AND c.account_id = u.account_id
+LEFT JOIN paused_queues p ON p.queue = u.queue
 ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
 RETURNING id, due_at, announced_at
 `
@@ -168,8 +390,8 @@ type TaskInsertRow struct {
 	AnnouncedAt *time.Time
 }
 
-// Due tasks count as announced at the transaction's time, but for those of a crowded account, which are parked. Rows
-// whose unique key is taken are left out of the answer.
+// Due tasks count as announced at the transaction's time, but for those of a crowded account, which are parked, and
+// those of a paused queue. Rows whose unique key is taken are left out of the answer.
 func (q *Queries) TaskInsert(ctx context.Context, arg TaskInsertParams) ([]TaskInsertRow, error) {
 	rows, err := q.db.Query(ctx, taskInsert,
 		arg.Now,
@@ -413,4 +635,16 @@ func (q *Queries) TaskTakeBack(ctx context.Context, queues []string, termSeconds
 		return nil, err
 	}
 	return items, nil
+}
+
+const taskUncrowd = `-- name: TaskUncrowd :exec
+DELETE FROM task_crowds c
+WHERE c.queue = $1
+  AND NOT EXISTS (SELECT FROM tasks t WHERE t.queue = c.queue AND t.account_id = c.account_id AND t.parked)
+`
+
+// One of which nothing is parked is not. Where it still has enough in the lists, the next sweep finds it again.
+func (q *Queries) TaskUncrowd(ctx context.Context, queue string) error {
+	_, err := q.db.Exec(ctx, taskUncrowd, queue)
+	return err
 }

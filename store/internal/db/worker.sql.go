@@ -68,24 +68,16 @@ func (q *Queries) WorkerBeat(ctx context.Context, running int32, iD uuid.UUID, t
 	return result.RowsAffected(), nil
 }
 
-const workerDelete = `-- name: WorkerDelete :exec
-DELETE FROM workers w WHERE w.heartbeat_at < $1::timestamptz
-  AND NOT EXISTS (SELECT FROM tasks t WHERE t.worker_id = w.id)
+const workerDelete = `-- name: WorkerDelete :execrows
+DELETE FROM workers WHERE heartbeat_at < $1::timestamptz
 `
 
-func (q *Queries) WorkerDelete(ctx context.Context, before time.Time) error {
-	_, err := q.db.Exec(ctx, workerDelete, before)
-	return err
-}
-
-const workerExpire = `-- name: WorkerExpire :exec
-UPDATE workers SET heartbeat_at = 'epoch', running = 0 WHERE id = $1
-`
-
-// What it still claims is taken back at once.
-func (q *Queries) WorkerExpire(ctx context.Context, id uuid.UUID) error {
-	_, err := q.db.Exec(ctx, workerExpire, id)
-	return err
+func (q *Queries) WorkerDelete(ctx context.Context, before time.Time) (int64, error) {
+	result, err := q.db.Exec(ctx, workerDelete, before)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const workerInsert = `-- name: WorkerInsert :exec
@@ -108,5 +100,15 @@ func (q *Queries) WorkerInsert(ctx context.Context, arg WorkerInsertParams) erro
 		arg.Version,
 		arg.Queues,
 	)
+	return err
+}
+
+const workerRemove = `-- name: WorkerRemove :exec
+DELETE FROM workers WHERE id = $1
+`
+
+// What a missing worker still claims is taken back with the next sweep.
+func (q *Queries) WorkerRemove(ctx context.Context, id uuid.UUID) error {
+	_, err := q.db.Exec(ctx, workerRemove, id)
 	return err
 }

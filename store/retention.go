@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Forgotten counts what was dropped.
+type Forgotten struct {
+	Keys     int64 `json:"idempotencyKeys"`
+	Receipts int64 `json:"webhookReceipts"`
+	Slots    int64 `json:"scheduleSlots"`
+	Workers  int64 `json:"workers"`
+}
+
+// Keep says since when things are kept.
+type Keep struct {
+	Keys     time.Time // idempotency keys, by their creation
+	Receipts time.Time // webhook receipts, by their arrival
+	Slots    time.Time // schedule slots, by their firing; a schedule's latest one stays
+	Workers  time.Time // workers, by their last heartbeat
+}
+
+// Forget drops what is older than what is to be kept, up to 10,000 rows of a kind in one statement. It goes on until
+// nothing is left to drop or ctx ends.
+func (s *Store) Forget(ctx context.Context, keep Keep) (Forgotten, error) {
+	var total Forgotten
+	for _, part := range []struct {
+		name   string
+		drop   func(context.Context, time.Time) (int64, error)
+		before time.Time
+		count  *int64
+	}{
+		{"idempotency keys", s.queries.ForgetKeys, keep.Keys, &total.Keys},
+		{"webhook receipts", s.queries.ForgetReceipts, keep.Receipts, &total.Receipts},
+		{"schedule slots", s.queries.ForgetSlots, keep.Slots, &total.Slots},
+		{"workers", s.queries.WorkerDelete, keep.Workers, &total.Workers},
+	} {
+		for {
+			dropped, err := part.drop(ctx, part.before)
+			*part.count += dropped
+			if err != nil {
+				return total, domainError("forget "+part.name, err)
+			}
+			if dropped == 0 {
+				break
+			}
+		}
+	}
+	return total, nil
+}
+
+const day = 24 * time.Hour
+
+// TaskResultPartitions makes the partitions of the task results for today and the days after, one for each. A day of
+// which results are in the rest partition already stays there.
+func (s *Store) TaskResultPartitions(ctx context.Context, now time.Time, days int) error {
+	today := now.UTC().Truncate(day)
+	for i := range days {
+		if err := s.taskResultPartition(ctx, today.Add(time.Duration(i)*day)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) taskResultPartition(ctx context.Context, from time.Time) error {
+	name := "task_results_" + from.Format("20060102")
+	quoted := pgx.Identifier{name}.Sanitize()
+	var exists bool
+	if err := s.pool.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", name).Scan(&exists); err != nil || exists {
+		return domainError("look for partition", err)
+	}
+	// Attaching, unlike creating in place, locks neither readers nor writers of the other partitions out.
+	err := s.Write(ctx, func(tx *Tx) error {
+		for _, statement := range []string{
+			"SET LOCAL lock_timeout = '2s'",
+			"CREATE TABLE " + quoted + " (LIKE task_results INCLUDING ALL)",
+			fmt.Sprintf("ALTER TABLE task_results ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')",
+				quoted, from.Format(time.RFC3339), from.Add(day).Format(time.RFC3339)),
+		} {
+			if _, err := tx.tx.Exec(ctx, statement); err != nil {
+				return domainError("make partition "+name, err)
+			}
+		}
+		return nil
+	})
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && (refused.Code == checkViolation || refused.Code == duplicateTable) {
+		return nil
+	}
+	return err
+}
+
+const (
+	checkViolation = "23514" // the rest partition has rows of that day
+	duplicateTable = "42P07" // somebody else was faster
+)

@@ -1,0 +1,114 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/boostress/boostress/internal/id"
+	"github.com/boostress/boostress/schedule"
+	"github.com/boostress/boostress/store"
+)
+
+func TestScheduleSlotIsTakenOnce(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	seed := schedule.Schedule{
+		ID: id.New(id.Schedule), Name: "retention", Rule: schedule.Rule{Kind: schedule.Interval, Every: time.Hour},
+		TaskKind: "RETENTION", NextAt: new(time.Now().Add(-time.Minute)),
+	}
+	if err := st.ScheduleSeed(t.Context(), seed); err != nil {
+		t.Fatal(err)
+	}
+	if got := query[string](t, st, "SELECT name FROM schedules"); len(got) != 0 {
+		t.Fatalf("seeded %v without an account", got)
+	}
+	account := id.New(id.Account)
+	execute(t, st, "INSERT INTO accounts (id, name, created_at) VALUES ($1, 'default', now())", account)
+	for range 2 {
+		if err := st.ScheduleSeed(t.Context(), seed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slot, task := time.Now().UTC().Truncate(time.Hour), id.New(id.Task)
+	next := slot.Add(time.Hour)
+	write(t, st, func(tx *store.Tx) error {
+		due, err := tx.ScheduleDue(t.Context(), 10)
+		if err != nil {
+			return err
+		}
+		if len(due) != 1 || due[0].ID != seed.ID || due[0].AccountID != account || due[0].Rule != seed.Rule || !due[0].System {
+			t.Fatalf("due: %+v", due)
+		}
+		for _, want := range []bool{true, false} {
+			if free, err := tx.ScheduleSlot(t.Context(), seed.ID, slot, task); err != nil || free != want {
+				t.Errorf("slot is free: %v, %v", free, err)
+			}
+		}
+		if err := tx.ScheduleAdvance(t.Context(), seed.ID, &next, &slot); err != nil {
+			return err
+		}
+		due, err = tx.ScheduleDue(t.Context(), 10)
+		if len(due) != 0 {
+			t.Errorf("still due: %+v", due)
+		}
+		return err
+	})
+	if got := query[time.Time](t, st, "SELECT last_slot FROM schedules WHERE runs = 1 AND next_at = $1", next); len(got) != 1 || !got[0].Equal(slot) {
+		t.Errorf("last slot: %v", got)
+	}
+}
+
+func TestTaskResultPartitions(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	worker := register(t, st)
+	finish := func() {
+		t.Helper()
+		insertTasks(t, st, newTask(nil))
+		ended := claim(t, st, worker, allTasks(t, st)...)
+		write(t, st, func(tx *store.Tx) error {
+			_, err := tx.TaskFinish(t.Context(), []store.TaskEnd{{Task: ended[0], State: "SUCCESS"}})
+			return err
+		})
+	}
+	now := query[time.Time](t, st, "SELECT now()")[0].UTC()
+	if err := st.TaskResultPartitions(t.Context(), now, 2); err != nil {
+		t.Fatal(err)
+	}
+	finish()
+	if in := query[string](t, st, "SELECT tableoid::regclass::text FROM task_results"); len(in) != 1 || in[0] == "task_results_rest" {
+		t.Errorf("the result is in %v", in)
+	}
+	// A day that has results in the rest partition stays there, and does not stop the next one.
+	execute(t, st, "INSERT INTO task_results SELECT (jsonb_populate_record(r, jsonb_build_object('finished_at', r.finished_at + interval '2 days'))).* FROM task_results r")
+	for range 2 {
+		if err := st.TaskResultPartitions(t.Context(), now, 4); err != nil {
+			t.Fatal(err)
+		}
+	}
+	parts := query[int](t, st, "SELECT count(*)::int FROM pg_inherits WHERE inhparent = 'task_results'::regclass")[0]
+	if parts != 4 {
+		t.Errorf("%d partitions, want three days and the rest", parts)
+	}
+}
+
+func TestForget(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	for _, statement := range []string{
+		`INSERT INTO idempotency_keys SELECT gen_random_uuid(), 'createOrder', n::text, '', '{}', now() - n * interval '1 day'
+			FROM generate_series(1, 12) n`,
+		`INSERT INTO webhook_receipts SELECT gen_random_uuid(), n::text, now() - n * interval '1 day' FROM generate_series(1, 12) n`,
+		`INSERT INTO schedule_slots SELECT '00000000-0000-0000-0000-000000000001', now() - n * interval '1 day', gen_random_uuid(),
+			now() - n * interval '1 day' FROM generate_series(9, 12) n`,
+		`INSERT INTO workers (id, host, pid, version, queues, heartbeat_at)
+			SELECT gen_random_uuid(), '', 1, '', '{}', now() - n * interval '1 day' FROM generate_series(1, 12) n`,
+	} {
+		execute(t, st, statement)
+	}
+	before := time.Now().Add(-7*24*time.Hour - time.Hour)
+	got, err := st.Forget(t.Context(), store.Keep{Keys: before, Receipts: before, Slots: before, Workers: before})
+	if want := (store.Forgotten{Keys: 5, Receipts: 5, Slots: 3, Workers: 5}); err != nil || got != want {
+		t.Errorf("forgot %+v, %v, want %+v", got, err, want)
+	}
+}

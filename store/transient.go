@@ -1,0 +1,39 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Transient reports whether what failed with err may well succeed later as it is: the database was away, restarting or
+// overloaded, or gave up a transaction for another one's sake.
+func Transient(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return false
+	}
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) {
+		var network net.Error
+		var connecting *pgconn.ConnectError
+		return errors.As(err, &network) || errors.As(err, &connecting) || pgconn.SafeToRetry(err) ||
+			errors.Is(err, context.DeadlineExceeded) || brokenConnection(err)
+	}
+	// Connection, transaction rollback, insufficient resources, operator intervention, system error.
+	for _, class := range []string{"08", "40", "53", "57", "58"} {
+		if strings.HasPrefix(refused.Code, class) {
+			return true
+		}
+	}
+	return false
+}
+
+// brokenConnection knows the connection errors that pgx has no type for.
+func brokenConnection(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "conn closed") || strings.Contains(text, "unexpected EOF") ||
+		strings.Contains(text, "connection reset") || strings.Contains(text, "broken pipe")
+}
