@@ -157,7 +157,8 @@ CREATE TABLE orders (
     CONSTRAINT orders_reference_key UNIQUE (account_id, reference),
     CONSTRAINT orders_budget_check CHECK (budget IS NULL OR reserved = 0 OR reserved + spent - overcharge <= budget)
 ) WITH (fillfactor = 70);
-CREATE INDEX orders_account_idx ON orders (account_id, id);
+CREATE INDEX orders_account_idx ON orders (account_id, created_at, id);
+CREATE INDEX orders_attention_idx ON orders (account_id, created_at, id) WHERE attention <> '';
 CREATE INDEX orders_deadline_idx ON orders (deadline) WHERE deadline IS NOT NULL;
 
 CREATE TABLE order_lines (
@@ -202,7 +203,8 @@ CREATE TABLE fulfillments (
     finished_at timestamptz
 ) WITH (fillfactor = 60);
 CREATE INDEX fulfillments_order_idx ON fulfillments (order_id, id);
-CREATE INDEX fulfillments_account_idx ON fulfillments (account_id, id);
+CREATE INDEX fulfillments_account_idx ON fulfillments (account_id, created_at, id);
+CREATE INDEX fulfillments_attention_idx ON fulfillments (account_id, created_at, id) WHERE attention <> '';
 CREATE INDEX fulfillments_poll_idx ON fulfillments (next_poll_at) WHERE next_poll_at IS NOT NULL;
 CREATE INDEX fulfillments_external_idx ON fulfillments (external_id) WHERE external_id IS NOT NULL;
 
