@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -80,7 +81,7 @@ func (s *Service) create(ctx context.Context, request createRequest) ([]*order.O
 	}
 	var faults order.Faults
 	for i := range request.drafts {
-		mine := append(request.faults[i], result.faults[i]...)
+		mine := slices.Concat(request.faults[i], result.faults[i])
 		if !request.single {
 			mine = mine.Under("orders", strconv.Itoa(i))
 		}
@@ -126,7 +127,7 @@ func draftHash(drafts []order.Draft) ([]byte, error) {
 		}
 		plain[i] = draft
 	}
-	text, err := json.Marshal(plain)
+	text, err := json.Marshal(plain) //nolint:musttag // it is only hashed
 	if err != nil {
 		return nil, fmt.Errorf("hash input: %w", err)
 	}

@@ -15,7 +15,6 @@ import (
 type creation struct {
 	requests   []createRequest
 	results    []created
-	slots      []slot    // of all drafts that may be placed
 	claims     []claimOf // idempotency keys in use
 	placements []store.Placement
 	placed     []slot // by placement

@@ -73,7 +73,10 @@ func (s *Service) openTasks(
 			used.add(c, f)
 		}
 	}
-	return w, w.read(ctx, &used)
+	if err := w.read(ctx, &used); err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 // need collects what has to be read for a group of fulfillments.
@@ -97,7 +100,7 @@ func (w *work) read(ctx context.Context, n *need) (err error) {
 	if len(n.fulfillments) == 0 {
 		return nil
 	}
-	if err = w.readAttempts(ctx, n.history); err != nil {
+	if err := w.readAttempts(ctx, n.history); err != nil {
 		return err
 	}
 	if w.lines, err = w.tx.Lines(ctx, n.lines); err != nil {
@@ -144,7 +147,7 @@ func (w *work) intend(ctx context.Context, t *task.Task, step *Step) error {
 		w.ends = append(w.ends, store.TaskEnd{Task: *t, State: task.Failure, Dead: true, Error: "its fulfillment is gone"})
 		return nil
 	case t.Kind == task.KindCancel:
-		return w.intendCancel(t, c, f, step)
+		return w.intendCancel(t, f, step)
 	case f.Status.Final(), f.Status.AtProvider():
 		return w.finish(t, f)
 	case f.Status == order.FulfillmentUnknown, f.Status == order.FulfillmentSubmitting:
@@ -253,7 +256,7 @@ func (w *work) again(t *task.Task, c *order.Case, f *order.Fulfillment, step *St
 	return w.route(t, c, f, step)
 }
 
-func (w *work) intendCancel(t *task.Task, c *order.Case, f *order.Fulfillment, step *Step) error {
+func (w *work) intendCancel(t *task.Task, f *order.Fulfillment, step *Step) error {
 	if f.Status != order.FulfillmentCancelRequested {
 		return w.finish(t, f)
 	}

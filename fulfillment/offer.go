@@ -3,6 +3,7 @@ package fulfillment
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -115,7 +116,7 @@ func missing(wanted []uuid.UUID, found []*order.Offer) order.Faults {
 	for i, offerID := range wanted {
 		if !have[offerID] {
 			faults = append(faults, order.Fault{
-				Field: []string{"ids", fmt.Sprint(i)}, Code: order.CodeNotFound, Message: "there is no such offer",
+				Field: []string{"ids", strconv.Itoa(i)}, Code: order.CodeNotFound, Message: "there is no such offer",
 			})
 		}
 	}

@@ -180,7 +180,7 @@ func (input *ProviderInput) apply(p *order.Provider) order.Faults {
 	return nil
 }
 
-func set[T any](field *T, value *T) {
+func set[T any](field, value *T) {
 	if value != nil {
 		*field = *value
 	}

@@ -63,5 +63,8 @@ func (s *Service) openTaken(ctx context.Context, tx *store.Tx, taken []task.Task
 			history = append(history, f.ID)
 		}
 	}
-	return w, w.readAttempts(ctx, history)
+	if err := w.readAttempts(ctx, history); err != nil {
+		return nil, err
+	}
+	return w, nil
 }

@@ -74,7 +74,10 @@ func (s *Service) openReports(ctx context.Context, tx *store.Tx, reports []Repor
 			history = append(history, f.ID)
 		}
 	}
-	return w, held, w.readAttempts(ctx, history)
+	if err := w.readAttempts(ctx, history); err != nil {
+		return nil, nil, err
+	}
+	return w, held, nil
 }
 
 // record applies one report to its fulfillment.

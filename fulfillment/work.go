@@ -1,11 +1,11 @@
 package fulfillment
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,7 +42,7 @@ type work struct {
 
 // open locks the orders and reads their fulfillments.
 func (s *Service) open(ctx context.Context, tx *store.Tx, orderIDs []uuid.UUID, actor string) (*work, error) {
-	slices.SortFunc(orderIDs, func(a, b uuid.UUID) int { return strings.Compare(string(a[:]), string(b[:])) })
+	slices.SortFunc(orderIDs, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 	cases, err := tx.Cases(ctx, slices.Compact(orderIDs), actor)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,8 @@ func (w *work) find(t *task.Task) (*order.Case, *order.Fulfillment) {
 	if c == nil {
 		return nil, nil
 	}
-	return c, c.Find(*t.FulfillmentID)
+	f := c.Find(*t.FulfillmentID)
+	return c, f
 }
 
 // readAttempts reads the history of fulfillments.
@@ -100,7 +101,10 @@ func (w *work) save(ctx context.Context) (Committed, error) {
 	if err != nil {
 		return Committed{}, err
 	}
-	return committed, w.saveTasks(ctx, &committed)
+	if err := w.saveTasks(ctx, &committed); err != nil {
+		return Committed{}, err
+	}
+	return committed, nil
 }
 
 func (w *work) saveTasks(ctx context.Context, committed *Committed) error {

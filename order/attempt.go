@@ -2,6 +2,7 @@ package order
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -54,12 +55,7 @@ func AttemptStates() []AttemptState {
 
 // CanBecome reports whether next may follow s.
 func (s AttemptState) CanBecome(next AttemptState) bool {
-	for _, allowed := range attemptTransitions[s] {
-		if allowed == next {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(attemptTransitions[s], next)
 }
 
 // Unsettled reports whether the provider may hold an order of this attempt that we don't know of.

@@ -2,6 +2,7 @@ package order
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,7 +12,8 @@ import (
 
 // Case is one order with all of its fulfillments, opened for change under the order's lock. Every change goes
 // through its methods, which keep the state tables, the money and the event numbers right and collect what is to be
-// written: Events, Entries, and which fulfillments changed or are new.
+// written: Events, Entries, and which fulfillments changed or are new. A change that fails may be half made: the case
+// must then be dropped.
 type Case struct {
 	Order        *Order
 	Fulfillments []*Fulfillment
@@ -20,8 +22,8 @@ type Case struct {
 
 	Events  []Event
 	Entries []LedgerEntry
-	Changed map[uuid.UUID]bool // fulfillments to update
-	New     []*Fulfillment     // fulfillments to insert; also in Fulfillments
+	Changed map[uuid.UUID]bool // fulfillments to update, after the new ones were inserted
+	New     []*Fulfillment     // fulfillments to insert as they were made; also in Fulfillments
 }
 
 // Touched reports whether anything is to be written.
@@ -61,10 +63,8 @@ func (c *Case) add(f *Fulfillment) *Fulfillment {
 // touch notes that f is to be written.
 func (c *Case) touch(f *Fulfillment) {
 	f.UpdatedAt = c.Now
-	for _, fresh := range c.New {
-		if fresh == f {
-			return
-		}
+	if slices.Contains(c.New, f) {
+		return
 	}
 	if c.Changed == nil {
 		c.Changed = make(map[uuid.UUID]bool, 1)
@@ -119,8 +119,10 @@ func (c *Case) refresh() {
 	tally := c.tally()
 	status := Derive(tally, Flags{CancelAsked: c.Order.CancelAsked, Expired: c.Order.Expired})
 	c.Order.Status, c.Order.Delivered = status, tally.Delivered
-	c.Order.FinishedAt = nil
-	if tally.Open == 0 {
+	switch {
+	case tally.Open > 0:
+		c.Order.FinishedAt = nil
+	case c.Order.FinishedAt == nil:
 		now := c.Now
 		c.Order.FinishedAt = &now
 	}
@@ -131,11 +133,11 @@ func (c *Case) tally() Tally {
 	tally := Tally{Quantity: c.Order.Quantity}
 	for _, f := range c.Fulfillments {
 		tally.Delivered += f.Delivered
-		switch {
-		case f.Status == FulfillmentRejected, f.Status == FulfillmentFulfilled:
-		case f.Status == FulfillmentFailed:
+		switch f.Status {
+		case FulfillmentRejected, FulfillmentFulfilled:
+		case FulfillmentFailed:
 			tally.Failed++
-		case f.Status == FulfillmentCanceled:
+		case FulfillmentCanceled:
 			tally.Canceled++
 		default:
 			tally.Open++

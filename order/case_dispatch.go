@@ -93,31 +93,46 @@ func (c *Case) NeedPerson(f *Fulfillment, reason string) error {
 
 // Reject ends f, of which the provider surely holds nothing live. Where the quantity is wanted still and reroute is
 // true, it goes to a new fulfillment, which is returned, that excludes the provider. What can't be routed again
-// has failed, or, on an order that is being ended, is canceled.
+// has failed, or, on an order that is being ended, is canceled; where nothing is left to deliver, f is fulfilled.
 func (c *Case) Reject(f *Fulfillment, reason string, reroute bool) (*Fulfillment, error) {
-	switch {
-	case c.ending(f):
-		return nil, c.drop(f, reason)
-	case !reroute:
-		return nil, c.fail(f, reason)
-	}
-	var next *Fulfillment
-	err := c.record(EventRejected, f, func() error {
-		if err := c.closeMoney(f); err != nil {
-			return err
+	return c.reject(f, ExternalOrder{ExternalID: f.ExternalID, RawStatus: f.ExternalStatus, Message: reason, Reroutable: reroute})
+}
+
+// reject is Reject with all that the provider said.
+func (c *Case) reject(f *Fulfillment, seen ExternalOrder) (next *Fulfillment, err error) {
+	_, err = c.recordIfChanged(f, func() (EventKind, error) {
+		told, err := c.read(f, seen)
+		if err != nil {
+			return "", err
 		}
-		f.Failure = reason
-		if err := c.become(f, FulfillmentRejected); err != nil {
-			return err
+		end := c.endOf(f, seen.Reroutable)
+		if err := c.end(f, end, said(seen, "the provider rejected it"), told); err != nil {
+			return "", err
 		}
-		replaced := f.ID
-		next = c.add(&Fulfillment{
-			LineID: f.LineID, Quantity: f.Quantity - f.Delivered, ReplacesID: &replaced,
-			Excluded: append(append([]uuid.UUID{}, f.Excluded...), *f.ProviderID),
-		})
-		return nil
+		if end == FulfillmentRejected {
+			replaced := f.ID
+			next = c.add(&Fulfillment{
+				LineID: f.LineID, Quantity: f.Quantity - f.Delivered, ReplacesID: &replaced,
+				Excluded: append(append([]uuid.UUID{}, f.Excluded...), *f.ProviderID),
+			})
+		}
+		return statusEvents()[end], nil
 	})
 	return next, err
+}
+
+// endOf says what becomes of a fulfillment that its provider won't go on with.
+func (c *Case) endOf(f *Fulfillment, reroute bool) FulfillmentStatus {
+	switch {
+	case f.Delivered == f.Quantity:
+		return FulfillmentFulfilled
+	case c.ending(f):
+		return FulfillmentCanceled
+	case reroute:
+		return FulfillmentRejected
+	default:
+		return FulfillmentFailed
+	}
 }
 
 // ending reports whether nothing new shall be started for f.
@@ -125,24 +140,21 @@ func (c *Case) ending(f *Fulfillment) bool {
 	return c.Order.CancelAsked || c.Order.Expired || f.CancelAsked
 }
 
-// fail gives f up.
-func (c *Case) fail(f *Fulfillment, reason string) error {
-	return c.record(EventFailed, f, func() error {
-		if err := c.closeMoney(f); err != nil {
-			return err
-		}
-		f.Failure, f.Attention = reason, "failed: "+reason
-		return c.become(f, FulfillmentFailed)
-	})
-}
-
 // drop cancels f here: its provider holds nothing live of it.
 func (c *Case) drop(f *Fulfillment, reason string) error {
-	return c.record(EventFulfillmentCanceled, f, func() error {
-		if err := c.closeMoney(f); err != nil {
-			return err
-		}
+	return c.record(EventFulfillmentCanceled, f, func() error { return c.end(f, FulfillmentCanceled, reason, false) })
+}
+
+// end closes f's money and moves it to a final state. Told: the provider has said what it takes.
+func (c *Case) end(f *Fulfillment, end FulfillmentStatus, reason string, told bool) error {
+	if err := c.closeMoney(f, told); err != nil {
+		return err
+	}
+	if end != FulfillmentFulfilled {
 		f.Failure = reason
-		return c.become(f, FulfillmentCanceled)
-	})
+	}
+	if end == FulfillmentFailed {
+		f.Attention = "failed: " + reason
+	}
+	return c.become(f, end)
 }

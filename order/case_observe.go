@@ -164,8 +164,8 @@ func said(seen ExternalOrder, otherwise string) string {
 
 // The bounds of polling where a provider declares none.
 const (
-	defaultPollMin = time.Second
-	defaultPollMax = 15 * time.Minute
+	shortestPoll   = time.Second
+	longestPoll    = 15 * time.Minute
 	chargePatience = 7 * 24 * time.Hour
 )
 
@@ -179,10 +179,10 @@ func (c *Case) PlanPoll(f *Fulfillment, can Capabilities) {
 	}
 	low, high := can.PollMin, can.PollMax
 	if low <= 0 {
-		low = defaultPollMin
+		low = shortestPoll
 	}
 	if high <= 0 {
-		high = defaultPollMax
+		high = longestPoll
 	}
 	since := low
 	if f.ChangedAt != nil {

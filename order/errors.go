@@ -48,7 +48,7 @@ type Fault struct {
 }
 
 // Faults is an input that was refused; it lists all that is wrong with it.
-type Faults []Fault
+type Faults []Fault //nolint:errname // it is a list of faults, and returned as an error
 
 // Error joins the faults' messages.
 func (f Faults) Error() string {

@@ -64,20 +64,45 @@ type Fulfillment struct {
 
 // transitions says which state may follow which; any other step is a bug.
 var transitions = map[FulfillmentStatus][]FulfillmentStatus{
-	FulfillmentPending:            {FulfillmentScheduled, FulfillmentSubmitting, FulfillmentUnroutable, FulfillmentFailed, FulfillmentCanceled},
-	FulfillmentScheduled:          {FulfillmentPending, FulfillmentSubmitting, FulfillmentUnroutable, FulfillmentFailed, FulfillmentCanceled},
-	FulfillmentUnroutable:         {FulfillmentPending, FulfillmentSubmitting, FulfillmentFailed, FulfillmentCanceled},
-	FulfillmentRetryWait:          {FulfillmentPending, FulfillmentSubmitting, FulfillmentRejected, FulfillmentFailed, FulfillmentCanceled},
-	FulfillmentSubmitting:         {FulfillmentSubmitted, FulfillmentInProgress, FulfillmentPartiallyFulfilled, FulfillmentFulfilled, FulfillmentRetryWait, FulfillmentRejected, FulfillmentUnknown, FulfillmentFailed, FulfillmentCancelRequested, FulfillmentCanceled},
-	FulfillmentUnknown:            {FulfillmentSubmitted, FulfillmentInProgress, FulfillmentPartiallyFulfilled, FulfillmentFulfilled, FulfillmentRetryWait, FulfillmentRejected, FulfillmentFailed, FulfillmentCancelRequested, FulfillmentCanceled},
-	FulfillmentSubmitted:          {FulfillmentInProgress, FulfillmentPartiallyFulfilled, FulfillmentFulfilled, FulfillmentRejected, FulfillmentFailed, FulfillmentCancelRequested, FulfillmentCanceled},
-	FulfillmentInProgress:         {FulfillmentPartiallyFulfilled, FulfillmentFulfilled, FulfillmentRejected, FulfillmentFailed, FulfillmentCancelRequested, FulfillmentCanceled},
-	FulfillmentPartiallyFulfilled: {FulfillmentFulfilled, FulfillmentFailed, FulfillmentCancelRequested, FulfillmentCanceled},
-	FulfillmentCancelRequested:    {FulfillmentSubmitted, FulfillmentInProgress, FulfillmentPartiallyFulfilled, FulfillmentFulfilled, FulfillmentRejected, FulfillmentFailed, FulfillmentCanceled},
-	FulfillmentFulfilled:          {},
-	FulfillmentRejected:           {},
-	FulfillmentFailed:             {},
-	FulfillmentCanceled:           {},
+	FulfillmentPending: {
+		FulfillmentScheduled, FulfillmentSubmitting, FulfillmentUnroutable, FulfillmentFailed, FulfillmentCanceled,
+	},
+	FulfillmentScheduled: {
+		FulfillmentPending, FulfillmentSubmitting, FulfillmentUnroutable, FulfillmentFailed, FulfillmentCanceled,
+	},
+	FulfillmentUnroutable: {FulfillmentPending, FulfillmentSubmitting, FulfillmentFailed, FulfillmentCanceled},
+	FulfillmentRetryWait: {
+		FulfillmentPending, FulfillmentSubmitting, FulfillmentRejected, FulfillmentFailed, FulfillmentCanceled,
+	},
+	FulfillmentSubmitting: {
+		FulfillmentSubmitted, FulfillmentInProgress, FulfillmentPartiallyFulfilled, FulfillmentFulfilled,
+		FulfillmentRetryWait, FulfillmentRejected, FulfillmentUnknown, FulfillmentFailed,
+		FulfillmentCancelRequested, FulfillmentCanceled,
+	},
+	FulfillmentUnknown: {
+		FulfillmentSubmitted, FulfillmentInProgress, FulfillmentPartiallyFulfilled, FulfillmentFulfilled,
+		FulfillmentRetryWait, FulfillmentRejected, FulfillmentFailed, FulfillmentCancelRequested,
+		FulfillmentCanceled,
+	},
+	FulfillmentSubmitted: {
+		FulfillmentInProgress, FulfillmentPartiallyFulfilled, FulfillmentFulfilled, FulfillmentRejected,
+		FulfillmentFailed, FulfillmentCancelRequested, FulfillmentCanceled,
+	},
+	FulfillmentInProgress: {
+		FulfillmentPartiallyFulfilled, FulfillmentFulfilled, FulfillmentRejected, FulfillmentFailed,
+		FulfillmentCancelRequested, FulfillmentCanceled,
+	},
+	FulfillmentPartiallyFulfilled: {
+		FulfillmentFulfilled, FulfillmentFailed, FulfillmentCancelRequested, FulfillmentCanceled,
+	},
+	FulfillmentCancelRequested: {
+		FulfillmentSubmitted, FulfillmentInProgress, FulfillmentPartiallyFulfilled, FulfillmentFulfilled,
+		FulfillmentRejected, FulfillmentFailed, FulfillmentCanceled,
+	},
+	FulfillmentFulfilled: {},
+	FulfillmentRejected:  {},
+	FulfillmentFailed:    {},
+	FulfillmentCanceled:  {},
 }
 
 // FulfillmentStatuses lists every state of a fulfillment in the order of its life.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -94,7 +95,7 @@ func (s *Socket) Subscribe(query string, variables map[string]any, buffer int) (
 	}
 	s.mu.Lock()
 	s.nextID++
-	sub := &Subscription{Next: make(chan json.RawMessage, buffer), id: fmt.Sprint(s.nextID), socket: s}
+	sub := &Subscription{Next: make(chan json.RawMessage, buffer), id: strconv.Itoa(s.nextID), socket: s}
 	s.subs[sub.id] = sub
 	s.mu.Unlock()
 	return sub, s.send(message{ID: sub.id, Type: "subscribe", Payload: payload})
@@ -209,8 +210,7 @@ func (s *Socket) end(id string, err error) {
 
 // closed names the close code of a socket that the server closed.
 func closed(err error) error {
-	var code *websocket.CloseError
-	if errors.As(err, &code) {
+	if code, ok := errors.AsType[*websocket.CloseError](err); ok {
 		return fmt.Errorf("%w: %d %s: %w", ErrClosed, code.Code, code.Text, err)
 	}
 	return err

@@ -34,7 +34,7 @@ type member[T, R any] struct {
 	done   chan struct{}
 }
 
-// New returns a group whose commits have at most most members, lanes of them running at a time.
+// New returns a group whose commits have no more than most members, lanes of them running at a time.
 func New[T, R any](most, lanes int, commit Commit[T, R]) *Group[T, R] {
 	return &Group[T, R]{commit: commit, most: most, lanes: lanes}
 }
