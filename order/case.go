@@ -2,7 +2,6 @@ package order
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -63,9 +62,6 @@ func (c *Case) add(f *Fulfillment) *Fulfillment {
 // touch notes that f is to be written.
 func (c *Case) touch(f *Fulfillment) {
 	f.UpdatedAt = c.Now
-	if slices.Contains(c.New, f) {
-		return
-	}
 	if c.Changed == nil {
 		c.Changed = make(map[uuid.UUID]bool, 1)
 	}

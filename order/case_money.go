@@ -32,7 +32,8 @@ func (c *Case) release(f *Fulfillment) error {
 }
 
 // settle brings what f was charged to total: a charge uses up the reservation and what goes beyond it is
-// overcharge; less than before is a refund, taken off the overcharge first.
+// overcharge. Less than before is a refund, taken off the overcharge first; while f goes on, the rest of it is
+// reserved again, because the provider may correct itself once more.
 func (c *Case) settle(f *Fulfillment, total decimal.Decimal) error {
 	delta, err := Sum(total, f.Charged.Neg())
 	switch {
@@ -40,7 +41,13 @@ func (c *Case) settle(f *Fulfillment, total decimal.Decimal) error {
 		return err
 	case delta.IsNeg():
 		back := delta.Neg().Min(f.Overcharge)
-		return c.enter(f, EntryRefund, decimal.Zero, delta, back.Neg())
+		again := decimal.Zero
+		if !f.Status.Final() {
+			if again, err = Sum(delta.Neg(), back.Neg()); err != nil {
+				return err
+			}
+		}
+		return c.enter(f, EntryRefund, again, delta, back.Neg())
 	}
 	used := delta.Min(f.Reserved)
 	above, err := Sum(delta, used.Neg())
@@ -48,6 +55,65 @@ func (c *Case) settle(f *Fulfillment, total decimal.Decimal) error {
 		return err
 	}
 	return c.enter(f, EntryCharge, used.Neg(), delta, above)
+}
+
+// takeCharge settles what the provider says it takes, and reports whether it did say so. A charge that is no amount
+// of f's currency is left to a person.
+func (c *Case) takeCharge(f *Fulfillment, seen ExternalOrder) (told bool, err error) {
+	if seen.Charge == nil {
+		return false, nil
+	}
+	charge, wrong := chargeOf(f, seen)
+	if wrong != "" {
+		f.Attention = wrong
+		return false, nil
+	}
+	return true, c.settle(f, charge)
+}
+
+// above reports whether the provider takes more than was reserved.
+func (f *Fulfillment) above(seen ExternalOrder) (bool, error) {
+	if seen.Charge == nil {
+		return false, nil
+	}
+	charge, wrong := chargeOf(f, seen)
+	if wrong != "" {
+		return false, nil
+	}
+	most, err := Sum(f.Charged, f.Reserved)
+	return charge.Cmp(most) > 0, err
+}
+
+func chargeOf(f *Fulfillment, seen ExternalOrder) (charge decimal.Decimal, wrong string) {
+	checked, err := NewMoney(seen.Charge.Amount, seen.Charge.Currency)
+	switch {
+	case err != nil:
+		return decimal.Zero, fmt.Sprintf("the provider named an impossible charge: %v", err)
+	case checked.Currency != f.Currency:
+		return decimal.Zero, fmt.Sprintf("the provider charged in %s, not in %s", checked.Currency, f.Currency)
+	default:
+		return checked.Amount, ""
+	}
+}
+
+// closeMoney releases what is still reserved. Unless the provider has told what it takes, the estimate for what was
+// delivered is charged before.
+func (c *Case) closeMoney(f *Fulfillment, told bool) error {
+	if !told && f.Delivered > 0 && f.Charged.IsZero() {
+		estimate, err := Money{Amount: f.UnitPrice, Currency: f.Currency}.Times(f.Delivered)
+		if err != nil {
+			return err
+		}
+		if err := c.settle(f, estimate.Amount); err != nil {
+			return err
+		}
+	}
+	return c.release(f)
+}
+
+// AssumeCharge charges the estimate for a fulfilled fulfillment whose provider never named its charge.
+func (c *Case) AssumeCharge(f *Fulfillment) error {
+	return c.record(EventCharged, f, func() error { return c.closeMoney(f, false) })
 }
 
 // enter writes one ledger entry and moves the sums of the order and the fulfillment by it.

@@ -1,45 +1,118 @@
 package order
 
-import (
-	"fmt"
-	"time"
-)
-
 // Observe takes in what the provider says about f: the answer to its creation, or a later status. What is older
 // than what is known changes nothing. It reports whether the provider must now be asked to cancel, because that was
 // wanted while the creation was on its way.
 func (c *Case) Observe(f *Fulfillment, seen ExternalOrder) (askCancel bool, err error) {
-	if seen.State == ExternalRejected && !f.Status.Final() {
-		_, err = c.Reject(f, said(seen, "the provider rejected it"), seen.Reroutable)
+	switch {
+	case !f.called():
+		return false, nil
+	case f.Status.Final():
+		return false, c.observeEnded(f, seen)
+	case f.outdates(seen):
+		return false, nil
+	}
+	if err := c.observeOvercharge(f, seen); err != nil {
+		return false, err
+	}
+	if seen.State == ExternalRejected {
+		_, err := c.reject(f, seen)
 		return false, err
 	}
 	before := *f
 	changed, err := c.recordIfChanged(f, func() (EventKind, error) {
-		f.ExternalID, f.ExternalStatus = seen.ExternalID, seen.RawStatus
-		f.Delivered = min(max(f.Delivered, seen.Delivered), f.Quantity)
-		if err := c.follow(f, seen); err != nil {
-			return "", err
+		told, err := c.read(f, seen)
+		if err == nil {
+			err = c.follow(f, seen, told)
 		}
-		if err := c.takeCharge(f, seen); err != nil {
-			return "", err
-		}
-		return kindOf(before, f), nil
+		return kindOf(before, f), err
 	})
+	if err != nil {
+		return false, err
+	}
 	if changed || f.ChangedAt == nil {
 		now := c.Now
 		f.ChangedAt = &now
 		c.touch(f)
 	}
-	askCancel = err == nil && f.CancelAsked && f.Status.AtProvider() && f.Status != FulfillmentCancelRequested
-	return askCancel, err
+	return f.CancelAsked && f.Status.AtProvider() && f.Status != FulfillmentCancelRequested, nil
 }
 
-// follow moves f to the state the provider reports, if that may follow its own.
-func (c *Case) follow(f *Fulfillment, seen ExternalOrder) error {
+// called reports whether a provider may have something to say about f.
+func (f *Fulfillment) called() bool {
+	return f.ProviderID != nil && !f.Status.Untouched() && f.Status != FulfillmentRetryWait
+}
+
+// outdates reports whether seen is older than what f shows already: less was delivered then, or the provider was at
+// an earlier state and had not delivered more. While a cancellation is asked for the earlier state is not known.
+func (f *Fulfillment) outdates(seen ExternalOrder) bool {
+	state, known := externalStatuses()[seen.State]
+	switch {
+	case seen.State == ExternalRejected, known && state.Final():
+		return false
+	case seen.Delivered < f.Delivered:
+		return true
+	default:
+		back := known && f.Status.AtProvider() && state != f.Status && !f.Status.CanBecome(state)
+		return back && seen.Delivered == f.Delivered
+	}
+}
+
+// observeEnded takes in what a provider says about a fulfillment that has ended: only what it charges, which may
+// arrive late, and its own last word.
+func (c *Case) observeEnded(f *Fulfillment, seen ExternalOrder) error {
+	state, known := externalStatuses()[seen.State]
+	if known && !state.Final() || seen.State == ExternalCanceling {
+		return nil
+	}
+	before := *f
+	_, err := c.recordIfChanged(f, func() (EventKind, error) {
+		if state == f.Status && seen.RawStatus != "" {
+			f.ExternalStatus = seen.RawStatus
+		}
+		told, err := c.takeCharge(f, seen)
+		if told && err == nil {
+			err = c.release(f)
+		}
+		return kindOf(before, f), err
+	})
+	return err
+}
+
+// observeOvercharge writes the event of a charge above what is reserved, which is worth one of its own.
+func (c *Case) observeOvercharge(f *Fulfillment, seen ExternalOrder) error {
+	above, err := f.above(seen)
+	if err != nil || !above {
+		return err
+	}
+	return c.record(EventOvercharged, f, func() error {
+		_, err := c.takeCharge(f, seen)
+		return err
+	})
+}
+
+// read notes the provider's own id and word, what it delivered and what it takes. Told: it named a charge.
+func (c *Case) read(f *Fulfillment, seen ExternalOrder) (told bool, err error) {
+	if seen.ExternalID != "" {
+		f.ExternalID = seen.ExternalID
+	}
+	if seen.RawStatus != "" {
+		f.ExternalStatus = seen.RawStatus
+	}
+	f.Delivered = min(max(f.Delivered, seen.Delivered), f.Quantity)
+	return c.takeCharge(f, seen)
+}
+
+// follow moves f to the state the provider reports, if that may follow its own. On an end other than FULFILLED what
+// is still reserved is released; on FULFILLED only once the charge is told: costs may arrive later.
+func (c *Case) follow(f *Fulfillment, seen ExternalOrder, told bool) error {
 	fresh := f.Status == FulfillmentSubmitting || f.Status == FulfillmentUnknown
 	if fresh {
 		now := c.Now
-		f.SubmittedAt, f.Failure, f.Attention = &now, "", ""
+		f.SubmittedAt, f.Failure = &now, ""
+		if told || seen.Charge == nil {
+			f.Attention = ""
+		}
 	}
 	next, known := externalStatuses()[seen.State]
 	held := f.Status == FulfillmentCancelRequested && !next.Final()
@@ -50,14 +123,16 @@ func (c *Case) follow(f *Fulfillment, seen ExternalOrder) error {
 	default:
 		return nil
 	}
-	if next == FulfillmentFulfilled {
+	switch {
+	case next == FulfillmentFulfilled:
 		f.Delivered = f.Quantity
+		if !told {
+			return c.become(f, next)
+		}
+	case !next.Final():
+		return c.become(f, next)
 	}
-	if next == FulfillmentFailed {
-		f.Failure = said(seen, "the provider failed")
-		f.Attention = "failed: " + f.Failure
-	}
-	return c.become(f, next)
+	return c.end(f, next, said(seen, "the provider ended it: "+seen.RawStatus), told)
 }
 
 // externalStatuses maps what providers report to where it brings a fulfillment.
@@ -67,53 +142,10 @@ func externalStatuses() map[ExternalState]FulfillmentStatus {
 		ExternalInProgress: FulfillmentInProgress,
 		ExternalPartial:    FulfillmentPartiallyFulfilled,
 		ExternalFulfilled:  FulfillmentFulfilled,
+		ExternalRejected:   FulfillmentRejected,
 		ExternalFailed:     FulfillmentFailed,
 		ExternalCanceled:   FulfillmentCanceled,
 	}
-}
-
-// takeCharge settles what the provider says it took. On an end other than FULFILLED what is still reserved is
-// released; on FULFILLED only once the charge is known: costs may arrive later.
-func (c *Case) takeCharge(f *Fulfillment, seen ExternalOrder) error {
-	if seen.Charge != nil && seen.Charge.Currency != f.Currency {
-		f.Attention = fmt.Sprintf("the provider charged in %s, not in %s", seen.Charge.Currency, f.Currency)
-	}
-	told := seen.Charge != nil && seen.Charge.Currency == f.Currency
-	if told {
-		if err := c.settle(f, seen.Charge.Amount); err != nil {
-			return err
-		}
-	}
-	switch {
-	case !f.Status.Final(), f.Status == FulfillmentFulfilled && !told:
-		return nil
-	default:
-		return c.closeMoney(f)
-	}
-}
-
-// closeMoney charges the estimate for what was delivered where the provider named no charge, and releases the rest.
-func (c *Case) closeMoney(f *Fulfillment) error {
-	if f.Delivered > 0 && f.Charged.IsZero() {
-		estimate, err := Money{Amount: f.UnitPrice, Currency: f.Currency}.Times(f.Delivered)
-		if err != nil {
-			return err
-		}
-		if err := c.settle(f, estimate.Amount); err != nil {
-			return err
-		}
-	}
-	return c.release(f)
-}
-
-// AssumeCharge charges the estimate for a fulfilled fulfillment whose provider never named its charge.
-func (c *Case) AssumeCharge(f *Fulfillment) error {
-	return c.record(EventCharged, f, func() error { return c.closeMoney(f) })
-}
-
-// AwaitsCharge reports whether f was delivered and its provider has not yet said what it takes for it.
-func (f *Fulfillment) AwaitsCharge() bool {
-	return f.Status == FulfillmentFulfilled && f.Reserved.IsPos()
 }
 
 // recordIfChanged is record for a change that may turn out to change nothing; then there is no event.
@@ -150,6 +182,7 @@ func statusEvents() map[FulfillmentStatus]EventKind {
 		FulfillmentInProgress:         EventProgressed,
 		FulfillmentPartiallyFulfilled: EventProgressed,
 		FulfillmentFulfilled:          EventFulfilled,
+		FulfillmentRejected:           EventRejected,
 		FulfillmentFailed:             EventFailed,
 		FulfillmentCanceled:           EventFulfillmentCanceled,
 	}
@@ -160,39 +193,4 @@ func said(seen ExternalOrder, otherwise string) string {
 		return seen.Message
 	}
 	return otherwise
-}
-
-// The bounds of polling where a provider declares none.
-const (
-	shortestPoll   = time.Second
-	longestPoll    = 15 * time.Minute
-	chargePatience = 7 * 24 * time.Hour
-)
-
-// PlanPoll sets when f is to be read again: the longer nothing changed, the longer the interval, within the
-// provider's bounds. What has ended is not polled, unless its charge is still to come.
-func (c *Case) PlanPoll(f *Fulfillment, can Capabilities) {
-	c.touch(f)
-	f.NextPollAt = nil
-	if !f.Status.AtProvider() && !f.AwaitsCharge() {
-		return
-	}
-	low, high := can.PollMin, can.PollMax
-	if low <= 0 {
-		low = shortestPoll
-	}
-	if high <= 0 {
-		high = longestPoll
-	}
-	since := low
-	if f.ChangedAt != nil {
-		since = c.Now.Sub(*f.ChangedAt) / 2
-	}
-	next := c.Now.Add(min(max(since, low), max(low, high)))
-	f.NextPollAt = &next
-}
-
-// ChargeOverdue reports whether f's provider had its time to name a charge.
-func (f *Fulfillment) ChargeOverdue(now time.Time) bool {
-	return f.AwaitsCharge() && f.FinishedAt != nil && now.Sub(*f.FinishedAt) > chargePatience
 }

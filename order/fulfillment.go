@@ -93,7 +93,7 @@ var transitions = map[FulfillmentStatus][]FulfillmentStatus{
 		FulfillmentCancelRequested, FulfillmentCanceled,
 	},
 	FulfillmentPartiallyFulfilled: {
-		FulfillmentFulfilled, FulfillmentFailed, FulfillmentCancelRequested, FulfillmentCanceled,
+		FulfillmentFulfilled, FulfillmentRejected, FulfillmentFailed, FulfillmentCancelRequested, FulfillmentCanceled,
 	},
 	FulfillmentCancelRequested: {
 		FulfillmentSubmitted, FulfillmentInProgress, FulfillmentPartiallyFulfilled, FulfillmentFulfilled,

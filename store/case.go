@@ -61,8 +61,8 @@ func (t *Tx) SaveCases(ctx context.Context, cases []*order.Case) error {
 	}
 	for _, write := range []func() error{
 		func() error { return t.updateOrders(ctx, orders) },
-		func() error { return t.updateFulfillments(ctx, changed) },
 		func() error { return t.insertFulfillments(ctx, fresh) },
+		func() error { return t.updateFulfillments(ctx, changed) },
 		func() error { return t.insertEntries(ctx, entries) },
 		func() error { return t.insertEvents(ctx, events) },
 		func() error { return t.countProviders(ctx, entries) },
