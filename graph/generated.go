@@ -107,6 +107,8 @@ type OrderResolver interface {
 	Fulfillments(ctx context.Context, obj *order.Order, filter *FulfillmentFilter, first *int, after *string, last *int, before *string) (*FulfillmentConnection, error)
 	Events(ctx context.Context, obj *order.Order, first *int, after *string, last *int, before *string) (*OrderEventConnection, error)
 	LedgerEntries(ctx context.Context, obj *order.Order, first *int, after *string, last *int, before *string) (*LedgerEntryConnection, error)
+
+	EventCursor(ctx context.Context, obj *order.Order) (string, error)
 }
 type OrderEventResolver interface {
 	Fulfillment(ctx context.Context, obj *order.Event) (*order.Fulfillment, error)
@@ -1959,8 +1961,8 @@ type Schedule implements Node @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   every: Duration
   "When, by a CRON expression."
   cron: String
-  "In which time zone the expression is read, e.g. \"Europe/Berlin\"."
-  timeZone: String!
+  "In which time zone the expression is read, e.g. \"Europe/Berlin\"; null: UTC."
+  timeZone: String
   "What it runs."
   taskKind: TaskKind!
   "With which arguments: a JSON object."
@@ -2547,6 +2549,8 @@ input CreateApiKeyInput {
   isTestMode: Boolean
   "When it ends by itself; null: never."
   expiresAt: DateTime
+  "Makes the request safe to repeat for seven days; a repeated one answers without the secret."
+  idempotencyKey: String
 }
 
 "What became of createApiKey."
@@ -11160,7 +11164,7 @@ func (ec *executionContext) _Order_eventCursor(ctx context.Context, field graphq
 			return ec.fieldContext_Order_eventCursor(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.EventCursor(), nil
+			return ec.Resolvers.Order().EventCursor(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -11171,7 +11175,7 @@ func (ec *executionContext) _Order_eventCursor(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Order_eventCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, true, "String")
 }
 
 func (ec *executionContext) _Order_createdBy(ctx context.Context, field graphql.CollectedField, obj *order.Order) (ret graphql.Marshaler) {
@@ -14757,11 +14761,11 @@ func (ec *executionContext) _Schedule_timeZone(ctx context.Context, field graphq
 			return obj.TimeZone, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Schedule_timeZone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -18817,7 +18821,7 @@ func (ec *executionContext) unmarshalInputCreateApiKeyInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "role", "isTestMode", "expiresAt"}
+	fieldsInOrder := [...]string{"name", "role", "isTestMode", "expiresAt", "idempotencyKey"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -18852,6 +18856,13 @@ func (ec *executionContext) unmarshalInputCreateApiKeyInput(ctx context.Context,
 				return it, err
 			}
 			it.ExpiresAt = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
 		}
 	}
 	return it, nil
@@ -22918,10 +22929,11 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "eventCursor":
-			out.Values[i] = ec._Order_eventCursor(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Order_eventCursor(ctx, field, obj)
+				})
 		case "createdBy":
 			out.Values[i] = ec._Order_createdBy(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -24150,7 +24162,7 @@ func (ec *executionContext) _Schedule(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "timeZone":
 			out.Values[i] = ec._Schedule_timeZone(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "taskKind":

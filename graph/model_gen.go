@@ -148,6 +148,8 @@ type CreateAPIKeyInput struct {
 	IsTestMode *bool `json:"isTestMode,omitempty"`
 	// When it ends by itself; null: never.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// Makes the request safe to repeat for seven days; a repeated one answers without the secret.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 }
 
 // What became of createApiKey.
@@ -671,8 +673,8 @@ type Schedule struct {
 	Every *time.Duration `json:"every,omitempty"`
 	// When, by a CRON expression.
 	Cron *string `json:"cron,omitempty"`
-	// In which time zone the expression is read, e.g. "Europe/Berlin".
-	TimeZone string `json:"timeZone"`
+	// In which time zone the expression is read, e.g. "Europe/Berlin"; null: UTC.
+	TimeZone *string `json:"timeZone,omitempty"`
 	// What it runs.
 	TaskKind task.Kind `json:"taskKind"`
 	// With which arguments: a JSON object.
