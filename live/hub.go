@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/boostress/boostress/internal/feed"
 )
@@ -137,14 +136,12 @@ func NewHub(history History, client redis.UniversalClient, options Options) *Hub
 // away it tries again.
 func (h *Hub) Run(ctx context.Context) error {
 	defer h.close()
-	group, ctx := errgroup.WithContext(ctx)
+	var loops sync.WaitGroup
 	for _, loop := range []func(context.Context){h.follow, h.listen, h.want, h.distribute} {
-		group.Go(func() error {
-			loop(ctx)
-			return nil
-		})
+		loops.Go(func() { loop(ctx) })
 	}
-	return group.Wait()
+	loops.Wait()
+	return nil
 }
 
 func (h *Hub) close() {

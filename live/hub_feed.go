@@ -99,7 +99,7 @@ func (h *Hub) wake(ctx context.Context) error {
 	}
 	head, err := h.history.FeedHead(ctx)
 	if err != nil {
-		return err //nolint:wrapcheck // History wraps its errors
+		return err
 	}
 	h.begin(head)
 	h.mu.Lock()
@@ -169,7 +169,7 @@ func (h *Hub) fill(ctx context.Context) (int, error) {
 	from := h.position.from
 	records, head, err := h.history.FeedAhead(ctx, from, pageSize)
 	if err != nil || len(records) == 0 {
-		return found, err //nolint:wrapcheck // History wraps its errors
+		return found, err
 	}
 	if head.Epoch != h.epoch {
 		h.begin(head)
@@ -190,7 +190,7 @@ func (h *Hub) pages(ctx context.Context, window feed.Window) (count int, err err
 	for {
 		refs, head, err := h.history.FeedRefs(ctx, window, refsSize)
 		if err != nil {
-			return count, err //nolint:wrapcheck // History wraps its errors
+			return count, err
 		}
 		if head.Epoch != h.epoch {
 			return count, errMoved
@@ -199,7 +199,7 @@ func (h *Hub) pages(ctx context.Context, window feed.Window) (count int, err err
 			page := refs[begin:min(begin+pageSize, len(refs))]
 			records, err := h.history.FeedRecords(ctx, page)
 			if err != nil {
-				return count, err //nolint:wrapcheck // History wraps its errors
+				return count, err
 			}
 			h.deliver(batch{From: window.From, To: window.To, After: window.After, Records: records})
 			window.After = page[len(page)-1].ID
@@ -224,7 +224,7 @@ func (h *Hub) moved(ctx context.Context, err error) error {
 func (h *Hub) compare(ctx context.Context) error {
 	head, err := h.history.FeedHead(ctx)
 	if err != nil {
-		return err //nolint:wrapcheck // History wraps its errors
+		return err
 	}
 	if head.Epoch != h.epoch {
 		h.begin(head)
@@ -244,13 +244,13 @@ func (h *Hub) deliver(b batch) bool {
 	if !before.reaches(b.start()) || !before.whole() && before.to.Compare(b.To) != 0 {
 		return false
 	}
-	end, _ := before.past(b.end())
+	end := before.past(b.end())
 	now := time.Now()
 	for i, record := range b.Records {
 		if before.read(record.XID, record.ID) {
 			continue
 		}
-		after, _ := before.past(b.behind(record))
+		after := before.past(b.behind(record))
 		if b.Last && i == len(b.Records)-1 {
 			after = end
 		}

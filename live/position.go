@@ -32,25 +32,25 @@ func (p position) reaches(other position) bool {
 	}
 }
 
-// past returns the position of a reader who, besides what lies behind p, has now read all behind next, and false where
-// no position says that: p is in the middle of another window then, which has to be read to its end first.
-func (p position) past(next position) (position, bool) {
+// past returns the position of a reader who, besides what lies behind p, has now read all behind next. Where both are in
+// the middle of different windows no position says that, and p stays.
+func (p position) past(next position) position {
 	from := p.from
 	if next.from.Compare(from) > 0 {
 		from = next.from
 	}
 	switch {
 	case next.reaches(p):
-		return next, true
+		return next
 	case p.reaches(next):
-		return p, true
+		return p
 	case p.to.Compare(next.to) == 0:
-		return position{from: from, to: p.to, id: max(p.id, next.id)}, true
+		return position{from: from, to: p.to, id: max(p.id, next.id)}
 	case p.whole():
-		return position{from: from, to: next.to, id: next.id}, true
+		return position{from: from, to: next.to, id: next.id}
 	case next.whole():
-		return position{from: from, to: p.to, id: p.id}, true
+		return position{from: from, to: p.to, id: p.id}
 	default:
-		return p, false
+		return p
 	}
 }

@@ -59,7 +59,8 @@ func (l listener) connection(ctx context.Context) error {
 		asked = false
 		switch message := message.(type) {
 		case *redis.Subscription:
-			if left--; left == 0 {
+			left--
+			if left == 0 {
 				l.changed(nil)
 			}
 		case *redis.Message:

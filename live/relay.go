@@ -74,7 +74,10 @@ func (r *Relay) relay(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { return r.publishAll(ctx, rung) })
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("relay: %w", err)
+	}
+	return nil
 }
 
 // publishAll publishes window after window, as long as some hub wants them.
@@ -129,14 +132,14 @@ func (r *Relay) next(ctx context.Context, head feed.Head) (feed.Head, error) {
 	if head.Epoch == "" {
 		head, err := r.history.FeedHead(ctx)
 		if err != nil {
-			return head, err //nolint:wrapcheck // History wraps its errors
+			return head, err
 		}
 		// Nothing, but it tells the hubs how far the feed is.
 		return head, r.publish(ctx, batch{Epoch: head.Epoch, From: head.Snapshot, To: head.Snapshot, Last: true})
 	}
 	records, ahead, err := r.history.FeedAhead(ctx, head.Snapshot, pageSize)
 	if err != nil || len(records) == 0 {
-		return head, err //nolint:wrapcheck // History wraps its errors
+		return head, err
 	}
 	if ahead.Epoch != head.Epoch {
 		return feed.Head{}, nil
@@ -155,13 +158,13 @@ func (r *Relay) publishRest(ctx context.Context, b batch) error {
 	for {
 		refs, _, err := r.history.FeedRefs(ctx, window, refsSize)
 		if err != nil {
-			return err //nolint:wrapcheck // History wraps its errors
+			return err
 		}
 		for begin := 0; begin < len(refs); begin += pageSize {
 			page := refs[begin:min(begin+pageSize, len(refs))]
 			records, err := r.history.FeedRecords(ctx, page)
 			if err != nil {
-				return err //nolint:wrapcheck // History wraps its errors
+				return err
 			}
 			if err := r.publish(ctx, batch{Epoch: b.Epoch, From: b.From, To: b.To, After: window.After, Records: records}); err != nil {
 				return err

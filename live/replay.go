@@ -46,7 +46,7 @@ func (s *Subscription) findBlock(ctx context.Context, target feed.Snapshot) erro
 	<-h.replays
 	switch {
 	case err != nil:
-		return err //nolint:wrapcheck // History wraps its errors
+		return err
 	case head.Epoch != s.epoch:
 		return fmt.Errorf("%w: of another epoch", ErrCursorExpired)
 	case !s.window.From.SeesBelow(head.Floor):
@@ -64,7 +64,7 @@ func (s *Subscription) readBlock(ctx context.Context) error {
 	page := s.block[:min(pageSize, len(s.block))]
 	records, err := s.hub.history.FeedRecords(ctx, page)
 	if err != nil {
-		return err //nolint:wrapcheck // History wraps its errors
+		return err
 	}
 	if len(records) < len(page) {
 		return fmt.Errorf("%w: later events were removed", ErrCursorExpired)
@@ -100,7 +100,7 @@ func (s *Subscription) replayRing(context.Context) error {
 	h.mu.Unlock()
 	for _, e := range page {
 		if !s.skip.read(e.record.XID, e.record.ID) {
-			s.loaded, _ = s.loaded.past(e.after)
+			s.loaded = s.loaded.past(e.after)
 		}
 	}
 	s.ready = slices.DeleteFunc(page, func(e *entry) bool { return !s.accepts(e) })
@@ -118,7 +118,7 @@ func (s *Subscription) beginOrder(ctx context.Context, from From, start cursor) 
 	case from.after == "" && from.latest:
 		latest, err := s.hub.history.OrderLatestEvent(ctx, s.filter.AccountID, orderID)
 		if err != nil {
-			return err //nolint:wrapcheck // History wraps its errors
+			return err
 		}
 		s.ready = s.keep([]feed.Record{latest})
 		return nil
@@ -140,7 +140,7 @@ func (s *Subscription) orderAfter(ctx context.Context, sequence int, first bool)
 	h, orderID := s.hub, *s.filter.OrderID
 	records, err := h.history.OrderEvents(ctx, s.filter.AccountID, orderID, sequence, pageSize)
 	if err != nil {
-		return err //nolint:wrapcheck // History wraps its errors
+		return err
 	}
 	s.more = nil
 	if len(records) == 0 && first {
@@ -161,7 +161,7 @@ func (s *Subscription) checkOrder(ctx context.Context, sequence int) error {
 	case errors.Is(err, order.ErrNotFound) && sequence > 0, err == nil && latest.Sequence < sequence:
 		return fmt.Errorf("%w: the order's events were removed", ErrCursorExpired)
 	default:
-		return err //nolint:wrapcheck // History wraps its errors
+		return err
 	}
 }
 

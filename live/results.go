@@ -98,7 +98,7 @@ func (r *Results) publish(ctx context.Context, finished []task.Task) error {
 		for i := range page {
 			page[i].Token = uuid.Nil // the claim's secret
 		}
-		text, err := json.Marshal(page)
+		text, err := json.Marshal(page) //nolint:musttag // both ends are this package
 		if err != nil {
 			return fmt.Errorf("write finished tasks: %w", err)
 		}
@@ -191,7 +191,7 @@ func (h *Hub) distribute(ctx context.Context) {
 		case text = <-h.tasks:
 		}
 		var finished []*task.Task
-		if err := json.Unmarshal([]byte(text), &finished); err != nil {
+		if err := json.Unmarshal([]byte(text), &finished); err != nil { //nolint:musttag // as above
 			h.log.WarnContext(ctx, "finished tasks can't be read", "error", err)
 			continue
 		}

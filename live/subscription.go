@@ -73,7 +73,7 @@ func (s *Subscription) hand(e *entry) (Delivery, error) {
 	}
 	read := e.after
 	if s.filter.OrderID == nil {
-		s.position, _ = s.position.past(e.after)
+		s.position = s.position.past(e.after)
 		read = s.position
 	}
 	s.sequence = e.record.Sequence
