@@ -109,6 +109,7 @@ func (c *Case) reject(f *Fulfillment, seen ExternalOrder) (next *Fulfillment, er
 		if err := c.end(f, end, said(seen, "the provider rejected it"), told); err != nil {
 			return "", err
 		}
+		c.doubt(f, seen)
 		if end == FulfillmentRejected {
 			replaced := f.ID
 			next = c.add(&Fulfillment{

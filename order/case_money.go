@@ -57,42 +57,45 @@ func (c *Case) settle(f *Fulfillment, total decimal.Decimal) error {
 	return c.enter(f, EntryCharge, used.Neg(), delta, above)
 }
 
-// takeCharge settles what the provider says it takes, and reports whether it did say so. A charge that is no amount
-// of f's currency is left to a person.
+// takeCharge settles what the provider says it takes, and reports whether it did say so.
 func (c *Case) takeCharge(f *Fulfillment, seen ExternalOrder) (told bool, err error) {
-	if seen.Charge == nil {
-		return false, nil
-	}
-	charge, wrong := chargeOf(f, seen)
-	if wrong != "" {
-		f.Attention = wrong
+	charge, told, _ := f.charge(seen)
+	if !told {
 		return false, nil
 	}
 	return true, c.settle(f, charge)
 }
 
+// doubt leaves a charge that is no amount of f's currency to a person.
+func (c *Case) doubt(f *Fulfillment, seen ExternalOrder) {
+	if _, _, wrong := f.charge(seen); wrong != "" {
+		f.Attention = wrong
+	}
+}
+
 // above reports whether the provider takes more than was reserved.
 func (f *Fulfillment) above(seen ExternalOrder) (bool, error) {
-	if seen.Charge == nil {
-		return false, nil
-	}
-	charge, wrong := chargeOf(f, seen)
-	if wrong != "" {
+	charge, told, _ := f.charge(seen)
+	if !told {
 		return false, nil
 	}
 	most, err := Sum(f.Charged, f.Reserved)
 	return charge.Cmp(most) > 0, err
 }
 
-func chargeOf(f *Fulfillment, seen ExternalOrder) (charge decimal.Decimal, wrong string) {
+// charge returns what the provider says it takes, where it does, or what is wrong with that.
+func (f *Fulfillment) charge(seen ExternalOrder) (charge decimal.Decimal, told bool, wrong string) {
+	if seen.Charge == nil {
+		return decimal.Zero, false, ""
+	}
 	checked, err := NewMoney(seen.Charge.Amount, seen.Charge.Currency)
 	switch {
 	case err != nil:
-		return decimal.Zero, fmt.Sprintf("the provider named an impossible charge: %v", err)
+		return decimal.Zero, false, fmt.Sprintf("the provider named an impossible charge: %v", err)
 	case checked.Currency != f.Currency:
-		return decimal.Zero, fmt.Sprintf("the provider charged in %s, not in %s", checked.Currency, f.Currency)
+		return decimal.Zero, false, fmt.Sprintf("the provider charged in %s, not in %s", checked.Currency, f.Currency)
 	default:
-		return checked.Amount, ""
+		return checked.Amount, true, ""
 	}
 }
 

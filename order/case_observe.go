@@ -12,7 +12,8 @@ func (c *Case) Observe(f *Fulfillment, seen ExternalOrder) (askCancel bool, err 
 	case f.outdates(seen):
 		return false, nil
 	}
-	if err := c.observeOvercharge(f, seen); err != nil {
+	above, err := c.observeOvercharge(f, seen)
+	if err != nil {
 		return false, err
 	}
 	if seen.State == ExternalRejected {
@@ -25,12 +26,13 @@ func (c *Case) Observe(f *Fulfillment, seen ExternalOrder) (askCancel bool, err 
 		if err == nil {
 			err = c.follow(f, seen, told)
 		}
+		c.doubt(f, seen)
 		return kindOf(before, f), err
 	})
 	if err != nil {
 		return false, err
 	}
-	if changed || f.ChangedAt == nil {
+	if changed || above || f.ChangedAt == nil {
 		now := c.Now
 		f.ChangedAt = &now
 		c.touch(f)
@@ -47,15 +49,11 @@ func (f *Fulfillment) called() bool {
 // an earlier state and had not delivered more. While a cancellation is asked for the earlier state is not known.
 func (f *Fulfillment) outdates(seen ExternalOrder) bool {
 	state, known := externalStatuses()[seen.State]
-	switch {
-	case seen.State == ExternalRejected, known && state.Final():
+	if known && state.Final() {
 		return false
-	case seen.Delivered < f.Delivered:
-		return true
-	default:
-		back := known && f.Status.AtProvider() && state != f.Status && !f.Status.CanBecome(state)
-		return back && seen.Delivered == f.Delivered
 	}
+	back := known && f.Status.AtProvider() && state != f.Status && !f.Status.CanBecome(state)
+	return back && seen.Delivered <= f.Delivered || seen.Delivered > 0 && seen.Delivered < f.Delivered
 }
 
 // observeEnded takes in what a provider says about a fulfillment that has ended: only what it charges, which may
@@ -74,18 +72,18 @@ func (c *Case) observeEnded(f *Fulfillment, seen ExternalOrder) error {
 		if told && err == nil {
 			err = c.release(f)
 		}
+		c.doubt(f, seen)
 		return kindOf(before, f), err
 	})
 	return err
 }
 
 // observeOvercharge writes the event of a charge above what is reserved, which is worth one of its own.
-func (c *Case) observeOvercharge(f *Fulfillment, seen ExternalOrder) error {
-	above, err := f.above(seen)
-	if err != nil || !above {
-		return err
+func (c *Case) observeOvercharge(f *Fulfillment, seen ExternalOrder) (above bool, err error) {
+	if above, err = f.above(seen); err != nil || !above {
+		return false, err
 	}
-	return c.record(EventOvercharged, f, func() error {
+	return true, c.record(EventOvercharged, f, func() error {
 		_, err := c.takeCharge(f, seen)
 		return err
 	})
@@ -109,10 +107,7 @@ func (c *Case) follow(f *Fulfillment, seen ExternalOrder, told bool) error {
 	fresh := f.Status == FulfillmentSubmitting || f.Status == FulfillmentUnknown
 	if fresh {
 		now := c.Now
-		f.SubmittedAt, f.Failure = &now, ""
-		if told || seen.Charge == nil {
-			f.Attention = ""
-		}
+		f.SubmittedAt, f.Failure, f.Attention = &now, "", ""
 	}
 	next, known := externalStatuses()[seen.State]
 	held := f.Status == FulfillmentCancelRequested && !next.Final()
@@ -169,6 +164,8 @@ func kindOf(before Fulfillment, after *Fulfillment) EventKind {
 		return EventOvercharged
 	case before.Status != after.Status:
 		return statusEvents()[after.Status]
+	case before.Attention != after.Attention && after.Attention != "":
+		return EventAttentionNeeded
 	case !before.Charged.Equal(after.Charged):
 		return EventCharged
 	default:

@@ -1,15 +1,12 @@
 package order
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/govalues/decimal"
 )
 
 // Bounds of what an order may hold.
@@ -62,23 +59,33 @@ func (d *Draft) Validate(now time.Time) Faults {
 	check.object(d.Destination.Attributes, "destination", "attributes")
 	check.object(d.Metadata, "metadata")
 	check.within(d.Priority, 0, MaxPriority, "priority")
-	if d.Deadline != nil && !d.Deadline.After(now) {
-		check.fault(CodeOutOfRange, "is in the past: give a later time", "deadline")
-	}
+	check.faults = append(check.faults, d.CheckDeadline(now)...)
 	d.validateBudget(&check)
 	d.validateLines(&check)
 	return check.faults
+}
+
+// CheckDeadline is the part of Validate that depends on the time.
+func (d *Draft) CheckDeadline(now time.Time) Faults {
+	if d.Deadline == nil || d.Deadline.After(now) {
+		return nil
+	}
+	return Faults{{Field: []string{"deadline"}, Code: CodeOutOfRange, Message: "is in the past: give a later time"}}
 }
 
 func (d *Draft) validateBudget(check *checker) {
 	if d.Budget == nil {
 		return
 	}
+	if !d.Budget.Currency.Valid() {
+		check.fault(CodeInvalid, "must be an ISO 4217 code", "budget", "currency")
+		return
+	}
 	if _, err := NewMoney(d.Budget.Amount, d.Budget.Currency); err != nil {
 		check.fault(CodeInvalid, err.Error(), "budget", "amount")
 		return
 	}
-	if d.Budget.Amount.Cmp(decimal.Zero) == 0 {
+	if d.Budget.Amount.IsZero() {
 		check.fault(CodeOutOfRange, "must be above zero; leave the budget out for none", "budget", "amount")
 	}
 }
@@ -120,18 +127,16 @@ func (c *checker) within(value, low, high int, field ...string) {
 	}
 }
 
-// object accepts nothing, or a JSON object that Postgres can store.
+// object accepts nothing, or a JSON object that can be stored.
 func (c *checker) object(value json.RawMessage, field ...string) {
 	if len(value) == 0 {
 		return
 	}
-	trimmed := bytes.TrimSpace(value)
-	switch {
-	case len(value) > MaxJSON:
+	if len(value) > MaxJSON {
 		c.fault(CodeTooLong, fmt.Sprintf("must be at most %d bytes of JSON", MaxJSON), field...)
-	case !json.Valid(value) || len(trimmed) == 0 || trimmed[0] != '{':
-		c.fault(CodeInvalid, "must be a JSON object", field...)
-	case bytes.Contains(value, []byte(`\u0000`)):
-		c.fault(CodeInvalid, `must not hold the character \u0000`, field...)
+		return
+	}
+	if fault := objectFault(value); fault != "" {
+		c.fault(CodeInvalid, fault, field...)
 	}
 }

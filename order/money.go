@@ -9,7 +9,7 @@ import (
 // MoneyScale is the number of fractional digits kept of every amount: unit prices may be fractions of a cent.
 const MoneyScale = 6
 
-// maxMoney bounds amounts so that sums of many of them stay exact within the 19 digits a Decimal holds.
+// maxMoney bounds amounts from outside: a Decimal holds 19 digits, so that sums stay exact up to ten times this.
 var maxMoney = decimal.MustParse("999999999999.999999")
 
 // Money is an exact amount of one currency. The zero value is zero of no currency.
@@ -51,8 +51,8 @@ func (m Money) Times(quantity int) (Money, error) {
 // String formats the amount with its currency, e.g. "12.50 EUR".
 func (m Money) String() string { return m.Amount.String() + " " + string(m.Currency) }
 
-// Sum adds amounts of one currency. Every amount is bounded by NewMoney, so a sum of fewer than a million of
-// them can't overflow; an overflow is therefore a programming error and fails with ErrMoney.
+// Sum adds amounts of one currency. It fails with ErrMoney where the sum reaches 10^13, ten times what NewMoney
+// allows of one amount: no order, and no provider's sums, may get there.
 func Sum(amounts ...decimal.Decimal) (decimal.Decimal, error) {
 	total := decimal.Zero
 	for _, amount := range amounts {
