@@ -67,8 +67,8 @@ var (
 
 // Money is an amount of one currency.
 type Money struct {
-	Amount   string // decimal: 1–12 digits, then a point and 1–6 digits or nothing
-	Currency string // ISO 4217
+	Amount   string `json:"amount"`   // decimal: 1–12 digits, then a point and 1–6 digits or nothing
+	Currency string `json:"currency"` // ISO 4217
 }
 
 // Destination is where the result of an order goes.
