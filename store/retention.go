@@ -18,23 +18,27 @@ type Forgotten struct {
 	Workers  int64 `json:"workers"`
 }
 
-// Keep says since when things are kept.
+// Keep says how long things are kept, by the database's clock.
 type Keep struct {
-	Keys     time.Time // idempotency keys, by their creation
-	Receipts time.Time // webhook receipts, by their arrival
-	Slots    time.Time // schedule slots, by their firing; a schedule's latest one stays
-	Workers  time.Time // workers, by their last heartbeat
+	Keys     time.Duration // idempotency keys, from their creation
+	Receipts time.Duration // webhook receipts, from their arrival
+	Slots    time.Duration // schedule slots, from their firing; a schedule's latest one stays
+	Workers  time.Duration // workers, from their last heartbeat
 }
 
 // Forget drops what is older than what is to be kept, up to 10,000 rows of a kind in one statement. It goes on until
 // nothing is left to drop or ctx ends.
 func (s *Store) Forget(ctx context.Context, keep Keep) (Forgotten, error) {
 	var total Forgotten
+	var now time.Time
+	if err := s.pool.QueryRow(ctx, "SELECT now()").Scan(&now); err != nil {
+		return total, domainError("read time", err)
+	}
 	for _, part := range []struct {
-		name   string
-		drop   func(context.Context, time.Time) (int64, error)
-		before time.Time
-		count  *int64
+		name  string
+		drop  func(context.Context, time.Time) (int64, error)
+		keep  time.Duration
+		count *int64
 	}{
 		{"idempotency keys", s.queries.ForgetKeys, keep.Keys, &total.Keys},
 		{"webhook receipts", s.queries.ForgetReceipts, keep.Receipts, &total.Receipts},
@@ -42,7 +46,7 @@ func (s *Store) Forget(ctx context.Context, keep Keep) (Forgotten, error) {
 		{"workers", s.queries.WorkerDelete, keep.Workers, &total.Workers},
 	} {
 		for {
-			dropped, err := part.drop(ctx, part.before)
+			dropped, err := part.drop(ctx, now.Add(-part.keep))
 			*part.count += dropped
 			if err != nil {
 				return total, domainError("forget "+part.name, err)

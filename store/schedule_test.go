@@ -106,8 +106,8 @@ func TestForget(t *testing.T) {
 	} {
 		execute(t, st, statement)
 	}
-	before := time.Now().Add(-7*24*time.Hour - time.Hour)
-	got, err := st.Forget(t.Context(), store.Keep{Keys: before, Receipts: before, Slots: before, Workers: before})
+	const keep = 7*24*time.Hour + time.Hour
+	got, err := st.Forget(t.Context(), store.Keep{Keys: keep, Receipts: keep, Slots: keep, Workers: keep})
 	if want := (store.Forgotten{Keys: 5, Receipts: 5, Slots: 3, Workers: 5}); err != nil || got != want {
 		t.Errorf("forgot %+v, %v, want %+v", got, err, want)
 	}

@@ -54,15 +54,21 @@ func announced(queue task.Queue, id uuid.UUID, priority int16, at *time.Time) ta
 }
 
 // TaskCrowd finds the accounts that have enough tasks of a queue waiting in the lists: from now on, further ones are
-// parked. An account that has fewer, and none parked, is crowded no more.
-func (s *Store) TaskCrowd(ctx context.Context, queue task.Queue, marks Marks, enough int) error {
-	return s.WriteRelaxed(ctx, func(tx *Tx) error {
+// parked. An account that has fewer, and none parked, is crowded no more. It reports whether any account is.
+func (s *Store) TaskCrowd(ctx context.Context, queue task.Queue, marks Marks, enough int) (crowded bool, err error) {
+	err = s.WriteRelaxed(ctx, func(tx *Tx) error {
 		if err := tx.queries.TaskUncrowd(ctx, string(queue)); err != nil {
 			return domainError("uncrowd tasks", err)
 		}
 		err := tx.queries.TaskCrowd(ctx, string(queue), marks.columns(), int32(enough)) //nolint:gosec // a count
-		return domainError("crowd tasks", err)
+		if err != nil {
+			return domainError("crowd tasks", err)
+		}
+		count, err := tx.queries.TaskCrowds(ctx, string(queue))
+		crowded = count > 0
+		return domainError("count crowded accounts", err)
 	})
+	return crowded, err
 }
 
 // taskUnpark steps from account to account over the index of parked tasks, and takes from each in turn.

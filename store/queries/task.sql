@@ -134,6 +134,9 @@ WHERE f.queue = @queue AND NOT f.parked AND f.due_at <= now() AND f.claim_token 
 GROUP BY f.queue, f.account_id HAVING count(f.id) >= @enough::int
 ON CONFLICT DO NOTHING;
 
+-- name: TaskCrowds :one
+SELECT count(c.account_id) FROM task_crowds c WHERE c.queue = @queue;
+
 -- name: TaskUncrowd :exec
 -- One of which nothing is parked is not. Where it still has enough in the lists, the next sweep finds it again.
 DELETE FROM task_crowds c

@@ -332,6 +332,38 @@ func (q *Queries) ProviderAttention(ctx context.Context, attention string, iD uu
 	return err
 }
 
+const providerByName = `-- name: ProviderByName :one
+SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at FROM providers WHERE account_id = $1 AND name = $2
+`
+
+func (q *Queries) ProviderByName(ctx context.Context, accountID uuid.UUID, name string) (Provider, error) {
+	row := q.db.QueryRow(ctx, providerByName, accountID, name)
+	var i Provider
+	err := row.Scan(
+		&i.ID,
+		&i.AccountID,
+		&i.Name,
+		&i.Adapter,
+		&i.BaseUrl,
+		&i.Credentials,
+		&i.Enabled,
+		&i.Simulated,
+		&i.PausedReason,
+		&i.PausedAt,
+		&i.TimeoutMs,
+		&i.Concurrency,
+		&i.Budget,
+		&i.Currency,
+		&i.Reserved,
+		&i.Spent,
+		&i.Overcharge,
+		&i.Attention,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
 const providerCount = `-- name: ProviderCount :exec
 WITH held AS (SELECT id FROM providers WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE)
 UPDATE providers p SET reserved = p.reserved + u.reserved::numeric, spent = p.spent + u.spent::numeric,

@@ -291,6 +291,17 @@ func (q *Queries) TaskCrowd(ctx context.Context, queue string, oldest []time.Tim
 	return err
 }
 
+const taskCrowds = `-- name: TaskCrowds :one
+SELECT count(c.account_id) FROM task_crowds c WHERE c.queue = $1
+`
+
+func (q *Queries) TaskCrowds(ctx context.Context, queue string) (int64, error) {
+	row := q.db.QueryRow(ctx, taskCrowds, queue)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const taskFinish = `-- name: TaskFinish :many
 WITH u AS (
     SELECT unnest($2::uuid[]) AS id, unnest($3::uuid[]) AS token, unnest($4::text[]) AS end_state,

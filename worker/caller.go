@@ -1,0 +1,118 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/boostress/boostress/store"
+	"github.com/boostress/boostress/task"
+)
+
+const (
+	callLimit  = 1000 // tasks announced at a time
+	enough     = 1000 // announced, unclaimed tasks that an account may have in a queue
+	lowWater   = 500  // entries below which lists are refilled
+	peekEvery  = 50 * time.Millisecond
+	countEvery = 100 * time.Millisecond
+)
+
+// caller announces again, for one queue, what is due and in no list, and what was parked for fairness.
+//
+// It looks every tick. Accounts with much to do get their tasks into the lists in portions, so that those of other
+// accounts need not wait behind all of them; while there is such a backlog, it looks far more often, lest workers wait.
+type caller struct {
+	sweeper *Sweeper
+	queue   task.Queue
+
+	lookedAt  time.Time // at the tasks
+	countedAt time.Time // the accounts' waiting tasks
+	backlog   bool      // the last look left more behind
+	crowds    bool      // accounts are crowded
+	failing   bool      // the last tick did
+}
+
+func (c *caller) run(ctx context.Context) {
+	s := c.sweeper
+	c.crowds = true // until we know better
+	for {
+		err := guard(func() error { return c.tick(ctx) })
+		failed := err != nil && ctx.Err() == nil
+		switch {
+		case failed && !c.failing:
+			s.Log.WarnContext(ctx, "queue can't be announced, tried again every second", "queue", c.queue, "error", err)
+		case !failed && c.failing:
+			s.Log.InfoContext(ctx, "queue is announced again", "queue", c.queue)
+		}
+		c.failing = failed
+		pause := peekEvery
+		if failed {
+			pause = s.Every
+		}
+		if !wait(ctx, pause) {
+			return
+		}
+	}
+}
+
+// tick looks at the lists' lengths, which costs next to nothing, and from that decides whether to look at the tasks.
+func (c *caller) tick(ctx context.Context) error {
+	s := c.sweeper
+	length, err := s.Lists.length(ctx, c.queue)
+	if err != nil {
+		return err
+	}
+	count := (c.crowds || length >= enough) && time.Since(c.countedAt) >= countEvery
+	announce := time.Since(c.lookedAt) >= s.Every || length < lowWater && (c.backlog || c.crowds)
+	if !count && !announce {
+		return nil
+	}
+	paused, err := s.Store.QueuesPaused(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(paused, c.queue) {
+		c.lookedAt, c.backlog = time.Now(), false
+		return nil
+	}
+	marks, err := s.Lists.marks(ctx, c.queue)
+	if err != nil {
+		return err
+	}
+	if count {
+		if c.crowds, err = s.Store.TaskCrowd(ctx, c.queue, marks, enough); err != nil {
+			return err
+		}
+		c.countedAt = time.Now()
+	}
+	if announce {
+		return c.announce(ctx, marks)
+	}
+	return nil
+}
+
+func (c *caller) announce(ctx context.Context, marks store.Marks) error {
+	s := c.sweeper
+	c.lookedAt = time.Now()
+	lost, full, err := s.Store.TaskAnnounce(ctx, c.queue, marks, callLimit)
+	if err != nil {
+		return err
+	}
+	parked, err := s.Store.TaskUnpark(ctx, c.queue, marks, enough, callLimit)
+	c.backlog = full || len(parked) > 0
+	// Both have committed: a worker that met a row that is still locked would forget its id. Whatever is not pushed now
+	// counts as lost in two seconds.
+	return errors.Join(err, c.push(ctx, append(lost, parked...)))
+}
+
+func (c *caller) push(ctx context.Context, tasks []task.Task) error {
+	if len(tasks) == 0 {
+		return nil
+	}
+	pushing, cancel := context.WithTimeout(ctx, announceTime)
+	defer cancel()
+	_, err := c.sweeper.Lists.push(pushing, tasks, make(map[listID]int64))
+	c.sweeper.Metrics.announced("again", len(tasks))
+	return err
+}

@@ -1,0 +1,225 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/boostress/boostress/internal/id"
+	"github.com/boostress/boostress/store"
+)
+
+// ErrSilent is why a run's context ends when its worker missed its heartbeats for half a term: soon others take over.
+var ErrSilent = errors.New("the worker missed its heartbeats")
+
+// pulse is where heartbeats are kept.
+type pulse interface {
+	WorkerRegister(ctx context.Context, worker store.Worker) error
+	WorkerBeat(ctx context.Context, id uuid.UUID, running int, term time.Duration) (bool, error)
+	WorkerUnregister(ctx context.Context, id uuid.UUID) error
+}
+
+// life is one registration of this process as a worker. It ends when heartbeats were missed for half a term, by this
+// process's own clocks; the database lets its claims go after a whole one.
+type life struct {
+	id   uuid.UUID
+	ctx  context.Context //nolint:containedctx // what runs under this registration ends with it
+	end  context.CancelCauseFunc
+	last context.Context //nolint:containedctx // ends when not even results are written any more
+	half time.Duration
+	beat atomic.Pointer[time.Time] // when the last heartbeat that arrived was sent
+}
+
+// alive reports whether the last heartbeat is younger than half a term. Both clocks are asked: the monotonic one may
+// stand still while the machine is suspended.
+func (l *life) alive() bool {
+	beat, now := *l.beat.Load(), time.Now()
+	return now.Sub(beat) < l.half && now.Round(0).Sub(beat.Round(0)) < l.half
+}
+
+func (l *life) check() error {
+	if !l.alive() {
+		return ErrSilent
+	}
+	return nil
+}
+
+type lifeKey struct{}
+
+// Check fails with ErrSilent when the worker that runs ctx's task missed its heartbeats: then the task may be somebody
+// else's already, and nothing may be sent for it. Ask right before the bytes of a call are written. Outside of a run it
+// never fails.
+func Check(ctx context.Context) error {
+	if l, ok := ctx.Value(lifeKey{}).(*life); ok {
+		return l.check()
+	}
+	return nil
+}
+
+// lasting returns the context for recording what a run came to: it does not end with the run.
+func lasting(ctx context.Context) context.Context {
+	if l, ok := ctx.Value(lifeKey{}).(*life); ok {
+		return l.last
+	}
+	return ctx
+}
+
+// lives keeps this process registered, one life after the other.
+type lives struct {
+	pulse   pulse
+	self    store.Worker // but for its id
+	term    time.Duration
+	running func() int
+	log     *slog.Logger
+	metrics *Metrics
+
+	mu      sync.Mutex
+	current *life
+	changed chan struct{} // closed when current changes
+}
+
+func newLives(pulse pulse, self store.Worker, term time.Duration, running func() int, log *slog.Logger, m *Metrics) *lives {
+	return &lives{
+		pulse: pulse, self: self, term: term, running: running, log: log, metrics: m, changed: make(chan struct{}),
+	}
+}
+
+// beatsPerTerm: two may be lost before half a term is over, so one loss or one slow answer harms nothing.
+const beatsPerTerm = 4
+
+// run registers and beats until ctx ends, then unregisters. What its lives come to is recorded until last ends.
+func (s *lives) run(ctx, last context.Context) {
+	for ctx.Err() == nil {
+		l, err := s.register(ctx, last)
+		if err != nil {
+			s.log.WarnContext(ctx, "worker not registered", "error", err)
+			wait(ctx, s.term/beatsPerTerm)
+			continue
+		}
+		s.set(l)
+		err = s.keep(ctx, l)
+		s.set(nil)
+		l.end(err)
+		if errors.Is(err, ErrSilent) {
+			s.metrics.lost.Inc()
+			s.log.WarnContext(ctx, "worker missed its heartbeats and registers anew", "worker", l.id, "error", err)
+			continue
+		}
+		s.unregister(ctx, l)
+	}
+}
+
+func (s *lives) register(ctx, last context.Context) (*life, error) {
+	asking, cancel := context.WithTimeout(ctx, s.term/beatsPerTerm)
+	defer cancel()
+	self, sent := s.self, time.Now()
+	self.ID = id.New(id.Worker)
+	if err := s.pulse.WorkerRegister(asking, self); err != nil {
+		return nil, err
+	}
+	l := &life{id: self.ID, last: last, half: s.term / 2}
+	l.beat.Store(&sent)
+	l.ctx, l.end = context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), lifeKey{}, l))
+	return l, nil
+}
+
+// keep beats until ctx ends (nil) or the life is over (ErrSilent).
+func (s *lives) keep(ctx context.Context, l *life) error {
+	ticker := time.NewTicker(s.term / beatsPerTerm)
+	defer ticker.Stop()
+	over := time.NewTimer(l.half)
+	defer over.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-over.C:
+			return fmt.Errorf("%w for half a term", ErrSilent)
+		case <-ctx.Done():
+			return nil
+		}
+		if !l.alive() {
+			return fmt.Errorf("%w for half a term", ErrSilent)
+		}
+		sent := time.Now()
+		asking, cancel := context.WithDeadline(ctx, l.beat.Load().Add(l.half))
+		alive, err := s.pulse.WorkerBeat(asking, l.id, s.running(), s.term)
+		cancel()
+		switch {
+		case err != nil && ctx.Err() == nil:
+			s.log.WarnContext(ctx, "heartbeat failed", "worker", l.id, "error", err)
+		case err == nil && !alive:
+			return fmt.Errorf("%w for a whole term", ErrSilent)
+		case err == nil:
+			l.beat.Store(&sent)
+			over.Reset(time.Until(sent.Add(l.half)))
+		}
+	}
+}
+
+func (s *lives) unregister(ctx context.Context, l *life) {
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := s.pulse.WorkerUnregister(ending, l.id); err != nil {
+		s.log.WarnContext(ctx, "worker not unregistered", "worker", l.id, "error", err)
+	}
+}
+
+func (s *lives) set(l *life) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current = l
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// interrupt ends the contexts of what runs under the current life, which goes on: what it comes to can be recorded.
+func (s *lives) interrupt(cause error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current != nil {
+		s.current.end(cause)
+	}
+}
+
+const noticeParts = 20
+
+// wait returns the current life once there is one. It fails when ctx ends.
+func (s *lives) wait(ctx context.Context) (*life, error) {
+	for {
+		s.mu.Lock()
+		l, changed := s.current, s.changed
+		s.mu.Unlock()
+		if l != nil && l.alive() {
+			return l, nil
+		}
+		if l != nil { // its end will be noticed any moment
+			if !wait(ctx, l.half/noticeParts) {
+				return nil, ctx.Err()
+			}
+			continue
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// wait returns after a while, or false when ctx ends first.
+func wait(ctx context.Context, while time.Duration) bool {
+	timer := time.NewTimer(while)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
