@@ -19,6 +19,7 @@ import (
 	"github.com/boostress/boostress/graph/scalar"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/routing"
+	"github.com/boostress/boostress/schedule"
 	"github.com/boostress/boostress/task"
 	"github.com/google/uuid"
 	"github.com/govalues/decimal"
@@ -14692,8 +14693,8 @@ func (ec *executionContext) _Schedule_rule(ctx context.Context, field graphql.Co
 			return obj.Rule, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v ScheduleRule) graphql.Marshaler {
-			return ec.marshalNScheduleRule2githubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleRule(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v schedule.Kind) graphql.Marshaler {
+			return ec.marshalNScheduleRule2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐKind(ctx, selections, v)
 		},
 		true,
 		true,
@@ -26937,14 +26938,19 @@ func (ec *executionContext) marshalNScheduleEdge2ᚖgithubᚗcomᚋboostressᚋb
 	return ec._ScheduleEdge(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNScheduleRule2githubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleRule(ctx context.Context, v any) (ScheduleRule, error) {
-	var res ScheduleRule
-	err := res.UnmarshalGQL(v)
+func (ec *executionContext) unmarshalNScheduleRule2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐKind(ctx context.Context, v any) (schedule.Kind, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := schedule.Kind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNScheduleRule2githubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleRule(ctx context.Context, sel ast.SelectionSet, v ScheduleRule) graphql.Marshaler {
-	return v
+func (ec *executionContext) marshalNScheduleRule2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐKind(ctx context.Context, sel ast.SelectionSet, v schedule.Kind) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ScheduleRule!")
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNScheduleSortField2githubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleSortField(ctx context.Context, v any) (ScheduleSortField, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/boostress/boostress/account"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/routing"
+	"github.com/boostress/boostress/schedule"
 	"github.com/boostress/boostress/task"
 	"github.com/google/uuid"
 )
@@ -668,7 +669,7 @@ type Schedule struct {
 	// Unique per account.
 	Name string `json:"name"`
 	// What kind of rule it is.
-	Rule ScheduleRule `json:"rule"`
+	Rule schedule.Kind `json:"rule"`
 	// How often, by an INTERVAL.
 	Every *time.Duration `json:"every,omitempty"`
 	// When, by a CRON expression.
@@ -1384,67 +1385,6 @@ func (e *ProviderSortField) UnmarshalJSON(b []byte) error {
 }
 
 func (e ProviderSortField) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-// What kind of rule a schedule is.
-type ScheduleRule string
-
-const (
-	// Again and again, a fixed time apart.
-	ScheduleRuleInterval ScheduleRule = "INTERVAL"
-	// At the times of a cron expression.
-	ScheduleRuleCron ScheduleRule = "CRON"
-	// At one moment.
-	ScheduleRuleOnce ScheduleRule = "ONCE"
-)
-
-var AllScheduleRule = []ScheduleRule{
-	ScheduleRuleInterval,
-	ScheduleRuleCron,
-	ScheduleRuleOnce,
-}
-
-func (e ScheduleRule) IsValid() bool {
-	switch e {
-	case ScheduleRuleInterval, ScheduleRuleCron, ScheduleRuleOnce:
-		return true
-	}
-	return false
-}
-
-func (e ScheduleRule) String() string {
-	return string(e)
-}
-
-func (e *ScheduleRule) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = ScheduleRule(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid ScheduleRule", str)
-	}
-	return nil
-}
-
-func (e ScheduleRule) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *ScheduleRule) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e ScheduleRule) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

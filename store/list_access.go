@@ -75,13 +75,16 @@ func sessions() table[db.Session, *account.Session] {
 	}
 }
 
-// SessionList reads a page of an account's sessions, or of one of its users', by time. It fails with ErrKey.
+// SessionFilter selects sessions; zero fields select nothing.
+type SessionFilter struct{ UserID *uuid.UUID }
+
+// SessionList reads a page of an account's sessions by time. It fails with ErrKey.
 func (s *Store) SessionList(
-	ctx context.Context, accountID uuid.UUID, userID *uuid.UUID, sort Sort, page Page,
+	ctx context.Context, accountID uuid.UUID, filter SessionFilter, sort Sort, page Page,
 ) (Slice[*account.Session], error) {
 	w := of(accountID)
-	if userID != nil {
-		w.add("t.user_id = ?", *userID)
+	if filter.UserID != nil {
+		w.add("t.user_id = ?", *filter.UserID)
 	}
 	return list(ctx, s, sessions(), w, sort, page)
 }

@@ -348,7 +348,7 @@ func TestEveryListRuns(t *testing.T) {
 			return err
 		},
 		"sessions": func(s store.Sort, p store.Page) error {
-			_, err := st.SessionList(ctx, mine, &some, s, p)
+			_, err := st.SessionList(ctx, mine, store.SessionFilter{UserID: &some}, s, p)
 			return err
 		},
 		"audit": func(s store.Sort, p store.Page) error {

@@ -1,0 +1,159 @@
+// Package resolvers answers the API: it reads arguments, calls the use cases and the record, and wraps what they return.
+// A file per noun; what every list, error and rule has in common is in page.go, errors.go, loaders.go and rules.go.
+package resolvers
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/google/uuid"
+
+	"github.com/boostress/boostress/access"
+	"github.com/boostress/boostress/account"
+	"github.com/boostress/boostress/fulfillment"
+	"github.com/boostress/boostress/graph"
+	"github.com/boostress/boostress/internal/id"
+	"github.com/boostress/boostress/live"
+	"github.com/boostress/boostress/store"
+)
+
+// Cookies keeps a browser's session: it answers the request that a context belongs to.
+type Cookies interface {
+	// SetSession has the browser keep a session's token until it expires.
+	SetSession(ctx context.Context, token string, expires time.Time)
+	// ClearSession has the browser forget it.
+	ClearSession(ctx context.Context)
+}
+
+// Options wire the resolvers. Store, Fulfillment, Access and Live are required.
+type Options struct {
+	Store       *store.Store // reads
+	Fulfillment *fulfillment.Service
+	Access      *access.Service
+	Live        *live.Hub
+	// Cookies keeps sessions; without it signIn is of no use to browsers.
+	Cookies Cookies
+	// RequestID returns the id that errors and logs name a request by; default: none.
+	RequestID func(context.Context) string
+	// ClientIP returns from where a request comes, for the throttle of signIn; default: nowhere.
+	ClientIP func(context.Context) string
+	Log      *slog.Logger // default: nowhere
+	// Wait is how long a field waits for others that read the same kind of thing; default 1 ms.
+	Wait time.Duration
+	// Clock says when statistics were counted; everything else carries the database's time. Default time.Now.
+	Clock func() time.Time
+}
+
+// Root answers every field that reads or changes something. As a gqlgen extension, which it must be used as, it gives each
+// operation, and each event of a subscription, loaders of its own.
+type Root struct {
+	options Options
+	rules   *Rules
+	nodes   map[id.Kind]nodeKind
+	counts  counts
+}
+
+const defaultWait = time.Millisecond
+
+var (
+	_ graph.ResolverRoot          = (*Root)(nil)
+	_ graphql.HandlerExtension    = (*Root)(nil)
+	_ graphql.ResponseInterceptor = (*Root)(nil)
+)
+
+// New returns the resolvers.
+func New(options Options) *Root {
+	if options.RequestID == nil {
+		options.RequestID = func(context.Context) string { return "" }
+	}
+	if options.ClientIP == nil {
+		options.ClientIP = func(context.Context) string { return "" }
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if options.Wait == 0 {
+		options.Wait = defaultWait
+	}
+	if options.Clock == nil {
+		options.Clock = time.Now
+	}
+	if options.Cookies == nil {
+		options.Cookies = noCookies{}
+	}
+	r := &Root{options: options, nodes: nodeKinds(), counts: counts{shared: make(map[uuid.UUID]*sharedCount)}}
+	r.rules = NewRules(r.Schema().Schema())
+	return r
+}
+
+// Schema returns what a server executes.
+func (r *Root) Schema() graphql.ExecutableSchema {
+	return graph.NewExecutableSchema(graph.Config{Resolvers: r})
+}
+
+// Rules returns the extension that holds the schema's rules. A server must use it: resolvers rely on it.
+func (r *Root) Rules() *Rules { return r.rules }
+
+// ExtensionName names the extension.
+func (r *Root) ExtensionName() string { return "Loaders" }
+
+// Validate accepts every schema.
+func (r *Root) Validate(graphql.ExecutableSchema) error { return nil }
+
+// InterceptResponse gives a response its loaders, and remembers where the live feed was before anything is read.
+func (r *Root) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	return next(withLoaders(r.options.Live.Mark(ctx)))
+}
+
+type noCookies struct{}
+
+func (noCookies) SetSession(context.Context, string, time.Time) {}
+
+func (noCookies) ClearSession(context.Context) {}
+
+// who returns who makes the request. The rules let nobody else through; where they are not in force, it fails.
+func who(ctx context.Context) (account.Principal, error) {
+	principal, ok := account.FromContext(ctx)
+	if !ok {
+		return account.Principal{}, access.ErrUnauthenticated
+	}
+	return principal, nil
+}
+
+// The resolvers of each type, as gqlgen asks for them.
+
+func (r *Root) Query() graph.QueryResolver                       { return query{r} }
+func (r *Root) Mutation() graph.MutationResolver                 { return mutation{r} }
+func (r *Root) Subscription() graph.SubscriptionResolver         { return subscription{r} }
+func (r *Root) Order() graph.OrderResolver                       { return orderFields{r} }
+func (r *Root) OrderEvent() graph.OrderEventResolver             { return eventFields{r} }
+func (r *Root) Fulfillment() graph.FulfillmentResolver           { return fulfillmentFields{r} }
+func (r *Root) Attempt() graph.AttemptResolver                   { return attemptFields{r} }
+func (r *Root) RoutingDecision() graph.RoutingDecisionResolver   { return decisionFields{r} }
+func (r *Root) RoutingCandidate() graph.RoutingCandidateResolver { return candidateFields{r} }
+func (r *Root) LedgerEntry() graph.LedgerEntryResolver           { return entryFields{r} }
+func (r *Root) Provider() graph.ProviderResolver                 { return providerFields{r} }
+func (r *Root) Offer() graph.OfferResolver                       { return offerFields{r} }
+func (r *Root) TaskResult() graph.TaskResultResolver             { return taskFields{r} }
+func (r *Root) Session() graph.SessionResolver                   { return sessionFields{r} }
+func (r *Root) Viewer() graph.ViewerResolver                     { return viewerFields{r} }
+
+type (
+	query             struct{ *Root }
+	mutation          struct{ *Root }
+	subscription      struct{ *Root }
+	orderFields       struct{ *Root }
+	eventFields       struct{ *Root }
+	fulfillmentFields struct{ *Root }
+	attemptFields     struct{ *Root }
+	decisionFields    struct{ *Root }
+	candidateFields   struct{ *Root }
+	entryFields       struct{ *Root }
+	providerFields    struct{ *Root }
+	offerFields       struct{ *Root }
+	taskFields        struct{ *Root }
+	sessionFields     struct{ *Root }
+	viewerFields      struct{ *Root }
+)

@@ -1,0 +1,71 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/boostress/boostress/graph"
+	"github.com/boostress/boostress/schedule"
+	"github.com/boostress/boostress/store"
+	"github.com/boostress/boostress/task"
+)
+
+// Schedule reads a schedule by its id.
+func (q query) Schedule(ctx context.Context, id uuid.UUID) (*graph.Schedule, error) {
+	l, err := q.loadersOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := find(ctx, l.schedules, id)
+	return shownSchedule(found), err
+}
+
+// Schedules lists the account's schedules.
+func (q query) Schedules(
+	ctx context.Context, filter *graph.ScheduleFilter, orderBy *graph.ScheduleSort,
+	first *int, after *string, last *int, before *string,
+) (*graph.ScheduleConnection, error) {
+	sort := store.Sort{Field: store.ByName}
+	if orderBy != nil {
+		sort = sortOf(orderBy.Field, orderBy.Direction)
+	}
+	var selected store.ScheduleFilter
+	if filter != nil {
+		selected.Enabled = filter.IsEnabled
+	}
+	found, err := list(ctx, q.Root, "schedules", selected, sort, pageArgs{first, after, last, before}, q.options.Store.ScheduleList)
+	if err != nil {
+		return nil, err
+	}
+	edges, info := edgesOf(found, func(cursor string, node *schedule.Schedule) *graph.ScheduleEdge {
+		return &graph.ScheduleEdge{Cursor: cursor, Node: shownSchedule(node)}
+	})
+	nodes := make([]*graph.Schedule, len(edges))
+	for i, edge := range edges {
+		nodes[i] = edge.Node
+	}
+	return &graph.ScheduleConnection{Nodes: nodes, Edges: edges, PageInfo: info, TotalCount: found.Total}, nil
+}
+
+// shownSchedule lays a schedule's rule open.
+func shownSchedule(s *schedule.Schedule) *graph.Schedule {
+	if s == nil {
+		return nil
+	}
+	shown := &graph.Schedule{
+		ID: s.ID, Name: s.Name, Rule: s.Rule.Kind, TaskKind: task.Kind(s.TaskKind), Arguments: s.Arguments,
+		IsEnabled: s.Enabled, IsSystem: s.System, StartsAt: s.Rule.StartsAt, EndsAt: s.Rule.EndsAt, NextAt: s.NextAt,
+		LastSlot: s.LastSlot, Runs: int(s.Runs), CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+	}
+	if s.Rule.Every > 0 {
+		shown.Every = &s.Rule.Every
+	}
+	if s.Rule.Cron != "" {
+		shown.Cron = &s.Rule.Cron
+	}
+	if s.Rule.TimeZone != "" {
+		shown.TimeZone = &s.Rule.TimeZone
+	}
+	return shown
+}

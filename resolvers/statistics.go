@@ -1,0 +1,131 @@
+package resolvers
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/boostress/boostress/graph"
+	"github.com/boostress/boostress/order"
+)
+
+// attemptsSince is how far back calls to providers are counted.
+const attemptsSince = time.Hour
+
+// Statistics counts how the account's work stands.
+func (q query) Statistics(ctx context.Context) (*graph.Statistics, error) {
+	principal, err := who(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return q.count(ctx, principal.AccountID)
+}
+
+// count reads all of an account's statistics.
+func (r *Root) count(ctx context.Context, accountID uuid.UUID) (*graph.Statistics, error) {
+	now := r.options.Clock()
+	statistics := &graph.Statistics{CountedAt: now}
+	st := r.options.Store
+	orders, err := st.OrderCounts(ctx, accountID)
+	if err != nil {
+		return nil, err
+	}
+	statistics.Orders = shownCounts(orders, func(status order.Status, count int) *graph.OrderStatusCount {
+		return &graph.OrderStatusCount{Status: status, Count: count}
+	})
+	fulfillments, err := st.FulfillmentCounts(ctx, accountID)
+	if err != nil {
+		return nil, err
+	}
+	statistics.Fulfillments = shownCounts(fulfillments, func(status order.FulfillmentStatus, count int) *graph.FulfillmentStatusCount {
+		return &graph.FulfillmentStatusCount{Status: status, Count: count}
+	})
+	attempts, err := st.AttemptCounts(ctx, accountID, now.Add(-attemptsSince))
+	if err != nil {
+		return nil, err
+	}
+	statistics.Attempts = shownCounts(attempts, func(class order.Class, count int) *graph.AttemptClassCount {
+		if class == "" {
+			return &graph.AttemptClassCount{Count: count}
+		}
+		return &graph.AttemptClassCount{Class: &class, Count: count}
+	})
+	queues, err := st.QueueCounts(ctx, accountID)
+	if err != nil {
+		return nil, err
+	}
+	statistics.Queues = shownQueues(queues)
+	return statistics, nil
+}
+
+// shownCounts lists counts by their names.
+func shownCounts[K cmp.Ordered, T any](counts map[K]int, show func(K, int) *T) []*T {
+	names := make([]K, 0, len(counts))
+	for name := range counts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	shown := make([]*T, len(names))
+	for i, name := range names {
+		shown[i] = show(name, counts[name])
+	}
+	return shown
+}
+
+// counts shares what is counted for subscriptions: one count for an account and moment, however many watch.
+type counts struct {
+	mu     sync.Mutex
+	shared map[uuid.UUID]*sharedCount
+}
+
+// sharedCount is the latest count of an account that somebody watches.
+type sharedCount struct {
+	watchers int
+	turn     chan struct{} // holds one token: whoever takes it counts
+	at       time.Time
+	latest   *graph.Statistics
+}
+
+// watch keeps an account's count until leave is called.
+func (c *counts) watch(accountID uuid.UUID) (shared *sharedCount, leave func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	shared = c.shared[accountID]
+	if shared == nil {
+		shared = &sharedCount{turn: make(chan struct{}, 1)}
+		c.shared[accountID] = shared
+	}
+	shared.watchers++
+	return shared, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if shared.watchers--; shared.watchers == 0 {
+			delete(c.shared, accountID)
+		}
+	}
+}
+
+// get returns a count that is no older than allowed.
+func (s *sharedCount) get(
+	ctx context.Context, now time.Time, allowed time.Duration, count func(context.Context) (*graph.Statistics, error),
+) (*graph.Statistics, error) {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if s.latest != nil && now.Sub(s.at) < allowed {
+		return s.latest, nil
+	}
+	latest, err := count(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.latest, s.at = latest, now
+	return latest, nil
+}

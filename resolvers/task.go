@@ -1,0 +1,128 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/boostress/boostress/graph"
+	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/store"
+	"github.com/boostress/boostress/task"
+)
+
+// TaskResult reads a task by its id.
+func (q query) TaskResult(ctx context.Context, id uuid.UUID) (*task.Task, error) {
+	l, err := q.loadersOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return find(ctx, l.tasks, id)
+}
+
+// TaskResults lists the account's tasks.
+func (q query) TaskResults(
+	ctx context.Context, filter *graph.TaskResultFilter, orderBy *graph.TaskResultSort,
+	first *int, after *string, last *int, before *string,
+) (*graph.TaskResultConnection, error) {
+	sort := store.Sort{Desc: orderBy == nil || orderBy.Direction == graph.SortDirectionDesc}
+	found, err := list(ctx, q.Root, "taskResults", taskFilter(filter), sort, pageArgs{first, after, last, before},
+		q.options.Store.TaskList)
+	if err != nil {
+		return nil, err
+	}
+	edges, info := edgesOf(found, func(cursor string, node *task.Task) *graph.TaskResultEdge {
+		return &graph.TaskResultEdge{Cursor: cursor, Node: node}
+	})
+	return &graph.TaskResultConnection{Nodes: found.Items, Edges: edges, PageInfo: info, TotalCount: found.Total}, nil
+}
+
+func taskFilter(f *graph.TaskResultFilter) store.TaskFilter {
+	if f == nil {
+		return store.TaskFilter{}
+	}
+	return store.TaskFilter{
+		Kinds: f.Kind, States: f.State, Queue: task.Queue(value(f.Queue)), OrderID: f.OrderID, FulfillmentID: f.FulfillmentID,
+		ProviderID: f.ProviderID, Dead: f.IsDead,
+	}
+}
+
+// Order returns the order that a task is about.
+func (f taskFields) Order(ctx context.Context, t *task.Task) (*order.Order, error) {
+	l, err := f.loadersOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return findMaybe(ctx, l.orders, t.OrderID)
+}
+
+// Fulfillment returns the fulfillment that a task is about.
+func (f taskFields) Fulfillment(ctx context.Context, t *task.Task) (*order.Fulfillment, error) {
+	l, err := f.loadersOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return findMaybe(ctx, l.fulfillments, t.FulfillmentID)
+}
+
+// Provider returns the provider that a task is about.
+func (f taskFields) Provider(ctx context.Context, t *task.Task) (*order.Provider, error) {
+	l, err := f.loadersOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return findMaybe(ctx, l.providers, t.ProviderID)
+}
+
+// Schedule returns the schedule that began a task.
+func (f taskFields) Schedule(ctx context.Context, t *task.Task) (*graph.Schedule, error) {
+	l, err := f.loadersOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := findMaybe(ctx, l.schedules, t.ScheduleID)
+	return shownSchedule(found), err
+}
+
+// Queues counts what waits in the queues.
+func (q query) Queues(ctx context.Context) ([]*graph.Queue, error) {
+	principal, err := who(ctx)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := q.options.Store.QueueCounts(ctx, principal.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	return shownQueues(counts), nil
+}
+
+func shownQueues(counts []store.QueueCount) []*graph.Queue {
+	queues := make([]*graph.Queue, len(counts))
+	for i, count := range counts {
+		queues[i] = &graph.Queue{Name: string(count.Queue), Depth: count.Depth, Delayed: count.Delayed, Running: count.Running}
+		if count.Oldest > 0 {
+			queues[i].OldestAge = &counts[i].Oldest
+		}
+	}
+	return queues
+}
+
+// Workers lists the worker processes.
+func (q query) Workers(ctx context.Context) ([]*graph.Worker, error) {
+	list, err := q.options.Store.Workers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	workers := make([]*graph.Worker, len(list))
+	for i, w := range list {
+		workers[i] = &graph.Worker{
+			ID: w.ID, Host: w.Host, Pid: w.PID, Version: w.Version, Queues: make([]string, len(w.Queues)), Running: w.Running,
+			StartedAt: w.StartedAt, HeartbeatAt: w.HeartbeatAt,
+		}
+		for j, queue := range w.Queues {
+			workers[i].Queues[j] = string(queue)
+		}
+	}
+	return workers, nil
+}
