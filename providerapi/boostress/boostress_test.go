@@ -63,7 +63,7 @@ func answer(status int, body string, header ...string) http.HandlerFunc {
 	}
 }
 
-func money(t *testing.T, amount string) order.Money {
+func money(t testing.TB, amount string) order.Money {
 	t.Helper()
 
 	m, err := order.NewMoney(decimal.MustParse(amount), "EUR")
@@ -73,7 +73,7 @@ func money(t *testing.T, amount string) order.Money {
 	return m
 }
 
-func request(t *testing.T) providerapi.CreateRequest {
+func request(t testing.TB) providerapi.CreateRequest {
 	t.Helper()
 
 	deadline := time.Date(2099, 1, 31, 0, 0, 0, 0, time.UTC)
