@@ -42,8 +42,8 @@ func (e *ThrottledError) Error() string {
 	return fmt.Sprintf("%v: wait %v", ErrThrottled, e.RetryAfter.Round(time.Second))
 }
 
-// Is reports whether target is ErrThrottled.
-func (e *ThrottledError) Is(target error) bool { return target == ErrThrottled } //nolint:errorlint // that is what Is is for
+// Unwrap returns ErrThrottled.
+func (e *ThrottledError) Unwrap() error { return ErrThrottled }
 
 // Throttle counts bad tries to sign in by username and by the client's address. Its methods don't fail: an
 // implementation whose memory is away falls back to another.

@@ -21,11 +21,11 @@ import (
 
 // APIKeyInput is an API key as asked for.
 type APIKeyInput struct {
-	IdempotencyKey string `json:"-"`
-	Name           string // at most account.MaxName bytes
-	Role           account.Role
-	TestMode       bool       // reaches simulated providers only
-	ExpiresAt      *time.Time // nil: never
+	IdempotencyKey string       `json:"-"`
+	Name           string       `json:"name"` // at most account.MaxName bytes
+	Role           account.Role `json:"role"`
+	TestMode       bool         `json:"testMode"`  // reaches simulated providers only
+	ExpiresAt      *time.Time   `json:"expiresAt"` // nil: never
 }
 
 // CreateAPIKey makes a key and returns it with its secret, which is not kept and can't be read again: a request that

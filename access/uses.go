@@ -76,11 +76,15 @@ func (s *Service) Run(ctx context.Context) error {
 				s.log.WarnContext(ctx, "last uses not written", "error", err)
 			}
 		case <-ctx.Done():
-			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateFlush)
-			defer cancel()
-			return s.Flush(late)
+			return s.flushLate(ctx)
 		}
 	}
+}
+
+func (s *Service) flushLate(ctx context.Context) error {
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateFlush)
+	defer cancel()
+	return s.Flush(late)
 }
 
 // Flush writes down what was used since the last time. What can't be written is kept for the next time.

@@ -18,7 +18,7 @@ const (
 	ActionSignInRefuse  Action = "session.refuse" // a bad try to sign in
 	ActionSignOut       Action = "session.end"
 	ActionAPIKeyCreate  Action = "apiKey.create"
-	ActionAPIKeyRevoke  Action = "apiKey.revoke"
+	ActionAPIKeyRevoke  Action = "apiKey.revoke" //nolint:gosec // a verb, no credential
 )
 
 // The actors that are nobody in particular.

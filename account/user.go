@@ -42,7 +42,7 @@ func (u User) Actor() string { return "user:" + u.Username }
 // NormalUsername returns the one spelling of a username: without spaces around it, in lower case.
 func NormalUsername(text string) string { return strings.ToLower(strings.TrimSpace(text)) }
 
-// CheckUsername fails with ErrUsername unless name is normal and made of letters a to z, digits and . - _ @ +
+// CheckUsername fails with ErrUsername unless name is normal and made of the letters a to z, digits and the signs . - _ @ + only.
 func CheckUsername(name string) error {
 	if name == "" || len(name) > MaxUsername {
 		return fmt.Errorf("%w: must have 1 to %d characters", ErrUsername, MaxUsername)
