@@ -73,7 +73,10 @@ func Call(client *http.Client, request *http.Request) (Reply, error) {
 	// from here on nobody knows what went out.
 	var connected atomic.Bool
 	ctx := httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+		GotConn: func(got httptrace.GotConnInfo) {
+			connected.Store(true)
+			arm(request.Context(), got.Conn)
+		},
 	})
 	response, err := client.Do(request.WithContext(ctx)) //nolint:gosec // the client's guard checks every address
 	if err != nil {
@@ -98,6 +101,9 @@ func unreached(err error, sent bool) *Error {
 	// What wraps the cause says only the URL, which is no one's business.
 	if wrapper, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapper.Err
+	}
+	if unsent, ok := errors.AsType[*Error](err); ok {
+		return unsent
 	}
 	failed := &Error{Class: order.ClassRetryable, Err: err}
 	switch {

@@ -59,7 +59,7 @@ func NewHTTPClient(guard Guard) *http.Client {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive, Control: guardian.Safe}
 	return &http.Client{
 		Transport: capped{next: &http.Transport{
-			DialContext:            dialer.DialContext,
+			DialContext:            checkedDial(dialer.DialContext),
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    tlsTimeout,
 			ForceAttemptHTTP2:      true,
