@@ -1,5 +1,5 @@
-// Package limit slows down those who ask too much: so far, those who guess passwords. What it counts lives in Redis, so
-// that all processes count together, and in each process as a fall-back for when Redis is away.
+// Package limit bounds how often things happen: bad tries to sign in, and calls of a provider. What it counts lives in
+// Redis, so that all processes count together, and in each process as a fall-back for when Redis is away.
 package limit
 
 import (
