@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -55,7 +57,7 @@ func (s *Server) adminRoutes(mux *http.ServeMux) {
 	mux.Handle("DELETE /_sandbox/providers/{slug}/behavior", s.admin(s.ofProvider(s.resetBehavior)))
 	mux.Handle("PUT /_sandbox/providers/{slug}/webhook", s.admin(s.ofProvider(s.putWebhook)))
 	mux.Handle("GET /_sandbox/ledger", s.admin(s.showLedger))
-	mux.Handle("GET /_sandbox/stats", s.admin(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.Stats()) }))
+	mux.Handle("GET /_sandbox/stats", s.admin(func(w http.ResponseWriter, _ *http.Request) { s.writeJSON(w, s.Stats()) }))
 }
 
 func (s *Server) admin(handle http.HandlerFunc) http.Handler {
@@ -91,11 +93,11 @@ func (s *Server) listProviders(w http.ResponseWriter, _ *http.Request) {
 			Behavior: p.now(),
 		}
 	}
-	writeJSON(w, map[string]any{"providers": listings})
+	s.writeJSON(w, map[string]any{"providers": listings})
 }
 
 func (s *Server) showBehavior(w http.ResponseWriter, _ *http.Request, p *provider) {
-	writeJSON(w, p.now())
+	s.writeJSON(w, p.now())
 }
 
 // putBehavior changes what the request names and leaves the rest as it is.
@@ -109,11 +111,11 @@ func (s *Server) putBehavior(w http.ResponseWriter, r *http.Request, p *provider
 			return err
 		})
 	}
-	answerSet(w, err, p)
+	s.answerSet(w, err, p)
 }
 
 func (s *Server) resetBehavior(w http.ResponseWriter, _ *http.Request, p *provider) {
-	answerSet(w, s.set(p, func(now *settings) error {
+	s.answerSet(w, s.set(p, func(now *settings) error {
 		now.behavior = nil
 		return nil
 	}), p)
@@ -129,14 +131,14 @@ func (s *Server) putWebhook(w http.ResponseWriter, r *http.Request, p *provider)
 		refuse(w, http.StatusBadRequest, protocol.Refusal{Code: codeMalformed, Message: err.Error()})
 		return
 	}
-	answerSet(w, s.SetWebhookURL(p.slug, request.URL), p)
+	s.answerSet(w, s.SetWebhookURL(p.slug, request.URL), p)
 }
 
 // answerSet answers a change of settings with the behavior that is now in force.
-func answerSet(w http.ResponseWriter, err error, p *provider) {
+func (s *Server) answerSet(w http.ResponseWriter, err error, p *provider) {
 	switch {
 	case err == nil:
-		writeJSON(w, p.now())
+		s.writeJSON(w, p.now())
 	case errors.Is(err, ErrBehavior), errors.Is(err, ErrConfig):
 		refuse(w, http.StatusBadRequest, protocol.Refusal{Code: codeMalformed, Message: err.Error()})
 	default:
@@ -156,16 +158,25 @@ func (s *Server) showLedger(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	encoder := json.NewEncoder(w)
+	lines := bufio.NewWriter(w)
 	for _, e := range s.ledger.after(after) {
 		if e == nil {
 			continue
 		}
-		if limit == 0 || encoder.Encode(e.line()) != nil {
-			return
+		if limit == 0 {
+			break
 		}
+		line, err := json.Marshal(e.line())
+		if err != nil {
+			// A page that breaks off must not pass for the last one.
+			s.log.Error("a line of the ledger could not be written", "error", err)
+			drop()
+		}
+		_, _ = lines.Write(append(line, '\n'))
 		limit--
 	}
+	// Whoever is gone does not read it.
+	_ = lines.Flush()
 }
 
 func (e *entry) line() Line {
@@ -185,11 +196,21 @@ func number(text string, absent int) (int, error) {
 	if text == "" {
 		return absent, nil
 	}
-	return strconv.Atoi(text)
+	value, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("read number: %w", err)
+	}
+	return value, nil
 }
 
-func writeJSON(w http.ResponseWriter, value any) {
+func (s *Server) writeJSON(w http.ResponseWriter, value any) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		s.log.Error("an answer could not be written", "error", err)
+		refuse(w, http.StatusInternalServerError, protocol.Refusal{Code: codeInternal, Message: "no answer"})
+		return
+	}
 	w.Header()["Content-Type"] = jsonType
-	// Whoever is gone does not read it; the values can all be spelled.
-	_ = json.NewEncoder(w).Encode(value)
+	// Whoever is gone does not read it.
+	_, _ = w.Write(append(body, '\n'))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -14,8 +15,10 @@ import (
 // ErrBehavior is returned for a behavior that makes no sense.
 var ErrBehavior = errors.New("bad behavior")
 
-// maxPause bounds every pause that a behavior may name, in milliseconds.
-const maxPause = 60 * 60 * 1000
+const (
+	maxPause = 60 * 60 * 1000 // milliseconds
+	maxDrift = 100
+)
 
 // Span is a time between two bounds, in milliseconds, drawn anew each time.
 type Span struct {
@@ -46,8 +49,8 @@ type Behavior struct {
 	LateStatus bool `json:"lateStatus"`
 	// Partial is the probability that an order of several units is delivered in two parts.
 	Partial float64 `json:"partial"`
-	// Reject is the probability that an order is refused, RejectLate that it is rejected after it was accepted, Fail
-	// that it fails in the end. RejectReroutable says that others may take what was rejected.
+	// Reject is the probability that an order is refused, which leaves nothing behind, RejectLate that it is rejected
+	// after it was accepted, Fail that it fails in the end. RejectReroutable says that others may take it.
 	Reject           float64 `json:"reject"`
 	RejectLate       float64 `json:"rejectLate"`
 	RejectReroutable bool    `json:"rejectReroutable"`
@@ -73,8 +76,9 @@ type Behavior struct {
 	Truncate float64 `json:"truncate"`
 	// LookupDelayMS is how long a new order is missing from every way to look it up.
 	LookupDelayMS int `json:"lookupDelayMs"`
-	// RefuseCancel refuses every cancellation.
-	RefuseCancel bool `json:"refuseCancel"`
+	// RefuseCancel refuses every cancellation; RefuseCancelLate has every order that is canceling go on.
+	RefuseCancel     bool `json:"refuseCancel"`
+	RefuseCancelLate bool `json:"refuseCancelLate"`
 	// DuplicateWebhooks sends each webhook twice, ReorderWebhooks each after the one that should follow it,
 	// UnsignedWebhooks without a signature, NoWebhooks none.
 	DuplicateWebhooks bool `json:"duplicateWebhooks"`
@@ -129,7 +133,10 @@ func (b *Behavior) merge(patch []byte) (Behavior, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return Behavior{}, fmt.Errorf("%w: data after the object", ErrBehavior)
 	}
-	return merged, merged.validate()
+	if err := merged.validate(); err != nil {
+		return Behavior{}, err
+	}
+	return merged, nil
 }
 
 // validate names every fault of a behavior at once, with ErrBehavior.
@@ -149,7 +156,7 @@ func (b *Behavior) validate() error {
 	}
 	chances["partial"], chances["rejectLate"], chances["fail"] = b.Partial, b.RejectLate, b.Fail
 	for name, chance := range chances {
-		if !(chance >= 0 && chance <= 1) { //nolint:staticcheck // NaN is no probability either
+		if math.IsNaN(chance) || chance < 0 || chance > 1 {
 			fault("%s must be from 0 to 1", name)
 		}
 	}
@@ -163,8 +170,8 @@ func (b *Behavior) validate() error {
 			fault("%s must be from 0 to %d, and min at most max", name, maxPause)
 		}
 	}
-	if !(b.PriceDrift >= 0 && b.PriceDrift <= 100) { //nolint:staticcheck // NaN is no factor either
-		fault("priceDrift must be from 0 to 100")
+	if math.IsNaN(b.PriceDrift) || b.PriceDrift < 0 || b.PriceDrift > maxDrift {
+		fault("priceDrift must be from 0 to %d", maxDrift)
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("%w: %w", ErrBehavior, errors.Join(faults...))

@@ -21,10 +21,10 @@ type step struct {
 
 type steps []step
 
-func (s steps) Len() int           { return len(s) }
-func (s steps) Less(i, j int) bool { return s[i].at.Before(s[j].at) }
-func (s steps) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
-func (s *steps) Push(x any)        { *s = append(*s, x.(step)) } //nolint:forcetypeassert,errcheck // nothing else is pushed
+func (s *steps) Len() int           { return len(*s) }
+func (s *steps) Less(i, j int) bool { return (*s)[i].at.Before((*s)[j].at) }
+func (s *steps) Swap(i, j int)      { (*s)[i], (*s)[j] = (*s)[j], (*s)[i] }
+func (s *steps) Push(x any)         { *s = append(*s, x.(step)) } //nolint:forcetypeassert,errcheck // nothing else is pushed
 func (s *steps) Pop() any {
 	last := len(*s) - 1
 	popped := (*s)[last]

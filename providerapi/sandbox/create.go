@@ -19,7 +19,6 @@ func (c *call) create() {
 	if !ok {
 		return
 	}
-	sum := digestOf(body)
 	request, err := protocol.ParseOrderRequest(body)
 	release()
 	if err != nil {
@@ -40,8 +39,7 @@ func (c *call) create() {
 	}
 	e := &entry{
 		provider: c.p, shard: c.p.shardOf(key), key: key, offerID: offer.ID, currency: offer.UnitPrice.Currency,
-		price: offer.price, quantity: request.Quantity, digest: sum, created: stamp(),
-		refused: c.fault(faultReject, c.b.Reject),
+		price: offer.price, quantity: request.Quantity, digest: digestOf(&request), created: stamp(),
 	}
 	e.visible = e.created.Add(milliseconds(c.b.LookupDelayMS))
 	placed, order, fresh, same := c.place(e, c.b)
@@ -67,6 +65,10 @@ func (c *call) failsBefore(key string) bool {
 		c.rateLimit()
 	case c.fault(faultErrorBefore, c.b.ErrorBefore):
 		c.fail(key)
+	case c.fault(faultReject, c.b.Reject):
+		c.refusal(http.StatusUnprocessableEntity, protocol.Refusal{
+			Code: codeRejected, Message: "the provider can't take this order", Reroutable: c.b.RejectReroutable,
+		})
 	default:
 		return false
 	}
@@ -93,7 +95,7 @@ func (c *call) broken(err error) {
 // sells finds the offer and checks the order against it, or refuses it.
 func (c *call) sells(request *protocol.OrderRequest) (*offer, bool) {
 	found, now := c.p.offers[request.OfferID], time.Now()
-	code, message := "", ""
+	var code, message string
 	switch {
 	case found == nil:
 		code, message = codeUnknownOffer, "the provider has no such offer"
@@ -104,6 +106,8 @@ func (c *call) sells(request *protocol.OrderRequest) (*offer, bool) {
 		code, message = codeNotAvailable, "the offer is not available now"
 	case request.Quantity < found.MinQuantity, found.MaxQuantity > 0 && request.Quantity > found.MaxQuantity:
 		code, message = codeQuantity, "the offer is not sold in this quantity"
+	case !found.within(request.UnitPrice):
+		code, message = codePrice, "a unit costs "+found.UnitPrice.Amount+" "+found.UnitPrice.Currency
 	default:
 		if _, ok := found.price.times(request.Quantity); ok {
 			return found, true
@@ -112,6 +116,15 @@ func (c *call) sells(request *protocol.OrderRequest) (*offer, bool) {
 	}
 	c.refusal(http.StatusUnprocessableEntity, protocol.Refusal{Code: code, Message: message, Reroutable: true})
 	return nil, false
+}
+
+// within reports whether a unit costs no more than the buyer expects, who may expect nothing in particular.
+func (o *offer) within(expected *protocol.Money) bool {
+	if expected == nil {
+		return true
+	}
+	most, err := parseMicros(expected.Amount)
+	return err == nil && expected.Currency == o.UnitPrice.Currency && o.price <= most
 }
 
 // settled has a new order progress and waits until the ledger is safe from the end of this process.
@@ -151,10 +164,6 @@ func (c *call) reply(placed *entry, order protocol.Order, fresh, same bool, late
 	case !same:
 		status = http.StatusUnprocessableEntity
 		refusal := protocol.Refusal{Code: protocol.CodeKeyReused, Message: "the key was used with another order"}
-		c.body = refusal.Append(c.body[:0])
-	case placed.refused:
-		status = http.StatusUnprocessableEntity
-		refusal := protocol.Refusal{Code: codeRejected, Message: order.Message, Reroutable: order.Reroutable}
 		c.body = refusal.Append(c.body[:0])
 	default:
 		if !fresh {

@@ -25,6 +25,7 @@ const (
 	codeQuantity     = "quantity_out_of_range"
 	codeNotAvailable = "offer_not_available"
 	codeAmount       = "amount_out_of_range"
+	codePrice        = "price_changed"
 	codeRejected     = "rejected"
 	codeRateLimited  = "rate_limited"
 	codeUnavailable  = "unavailable"

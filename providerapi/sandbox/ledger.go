@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"hash/maphash"
 	"strconv"
 	"strings"
@@ -14,9 +16,34 @@ const shards = 64 // of a provider's keys
 
 type digest [16]byte
 
-func digestOf(body []byte) digest {
-	sum := sha256.Sum256(body)
-	return digest(sum[:16])
+// digestOf is the same for requests that ask for the same: offer, quantity, destination and attributes, by value.
+func digestOf(request *protocol.OrderRequest) digest {
+	plain := protocol.OrderRequest{
+		OfferID: request.OfferID, Quantity: request.Quantity, Destination: request.Destination,
+		Attributes: canonical(request.Attributes),
+	}
+	plain.Destination.Attributes = canonical(request.Destination.Attributes)
+	var room [512]byte
+	sum := sha256.Sum256(plain.Append(room[:0]))
+	return digest(sum[:len(digest{})])
+}
+
+// canonical spells a JSON object with its members in order and without white space.
+func canonical(object json.RawMessage) json.RawMessage {
+	if len(object) <= len("{}") {
+		return object
+	}
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil {
+		return object
+	}
+	sorted, err := json.Marshal(value)
+	if err != nil {
+		return object
+	}
+	return sorted
 }
 
 // shard guards some of a provider's orders. It is never held during input or output.
@@ -144,11 +171,13 @@ func (s *Server) place(e *entry, b *Behavior) (placed *entry, order protocol.Ord
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if first := sh.keys[e.key]; first != nil && !b.ForgetKeys {
-		return first, first.wire(), false, first.digest == e.digest
+		order = first.wire()
+		return first, order, false, first.digest == e.digest
 	}
 	s.ledger.add(e)
 	s.begin(e, b)
 	sh.insert(e)
 	e.position = s.journal.order(e)
-	return e, e.wire(), true, true
+	order = e.wire()
+	return e, order, true, true
 }

@@ -101,6 +101,10 @@ func (c *call) cancel() {
 		return
 	}
 	order, code := c.stop(e)
+	if code == protocol.CodeCanceled {
+		c.order(http.StatusOK, order)
+		return
+	}
 	if code != "" {
 		c.refuse(http.StatusConflict, code, "the order is "+order.Status)
 		return
@@ -119,13 +123,13 @@ func (c *call) stop(e *entry) (order protocol.Order, code string) {
 	open := slices.Contains([]string{protocol.StatusAccepted, protocol.StatusInProgress, protocol.StatusPartial}, e.status)
 	switch {
 	case e.status == protocol.StatusCanceled, e.status == protocol.StatusCanceling:
-		return e.wire(), protocol.CodeCanceled
+		return e.wire(), protocol.CodeCanceled // which is no refusal here: it is as was asked
 	case !open || c.b.RefuseCancel:
 		return e.wire(), protocol.CodeNotCancelable
 	}
 	now := stamp()
 	e.updated = now
-	if span := c.draw(c.b.CancelMS); span > 0 {
+	if span := c.draw(c.b.CancelMS); span > 0 || c.b.RefuseCancelLate {
 		e.status, e.due = protocol.StatusCanceling, now.Add(span)
 	} else {
 		e.cancel(c.b)

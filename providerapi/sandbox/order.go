@@ -20,7 +20,6 @@ type entry struct {
 	digest   digest // of the request
 	created  time.Time
 	visible  time.Time // to lookups, from then on
-	refused  bool      // in the reply to its create
 
 	// These are guarded by the shard.
 	status     string
@@ -54,14 +53,11 @@ func (e *entry) live() bool {
 // begin sets what the order's first state is.
 func (s *Server) begin(e *entry, b *Behavior) {
 	e.updated, e.charge = e.created, unknown
-	switch {
-	case e.refused:
-		e.status, e.message, e.reroutable = protocol.StatusRejected, "the provider can't take this order", b.RejectReroutable
-	case b.Instant && !b.LateStatus:
+	if b.Instant && !b.LateStatus {
 		s.fulfill(e, b, e.created)
-	default:
-		e.status, e.due = protocol.StatusAccepted, e.created.Add(s.draw(b.AcceptMS))
+		return
 	}
+	e.status, e.due = protocol.StatusAccepted, e.created.Add(s.draw(b.AcceptMS))
 }
 
 // step takes the order to its next state, which is due. The shard must be held.
@@ -78,18 +74,19 @@ func (s *Server) step(e *entry, b *Behavior, now time.Time) {
 		switch {
 		case s.hit(b.Fail):
 			e.status, e.message = protocol.StatusFailed, "the provider could not complete the order"
-		case e.quantity > 1 && s.hit(b.Partial):
+		case e.delivered == 0 && e.quantity > 1 && s.hit(b.Partial):
 			e.status, e.delivered = protocol.StatusPartial, s.below(e.quantity)
 			e.due = now.Add(s.draw(b.FulfillMS))
-			if b.ChargeLateMS == 0 {
-				e.bill(b)
-			}
 		default:
 			s.fulfill(e, b, now)
 		}
 	case protocol.StatusPartial:
 		s.fulfill(e, b, now)
 	case protocol.StatusCanceling:
+		if b.RefuseCancelLate {
+			e.status, e.due = protocol.StatusInProgress, now.Add(s.draw(b.ProgressMS))
+			return
+		}
 		e.cancel(b)
 	default: // ended: only the charge was missing
 		e.bill(b)

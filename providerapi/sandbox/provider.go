@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"fmt"
 	"hash/maphash"
 	"maps"
@@ -154,12 +153,17 @@ func (s *Server) set(p *provider, change func(now *settings) error) error {
 		p.settingsMu.Unlock()
 		return err
 	}
+	line, err := appendSettings(nil, p.slug, changed)
+	if err != nil {
+		p.settingsMu.Unlock()
+		return err
+	}
 	p.override = changed
 	behavior := p.apply()
 	if changed.behavior != before {
 		p.setNext(behavior.Next)
 	}
-	position := s.journal.append(p.appendSettings)
+	position := s.journal.append(func(buf []byte) []byte { return append(buf, line...) })
 	p.settingsMu.Unlock()
 	s.clock.release()
 	return s.journal.wait(position)
@@ -179,17 +183,6 @@ func (p *provider) apply() Behavior {
 	p.behavior.Store(&inForce)
 	p.webhookURL.Store(address)
 	return behavior
-}
-
-func (p *provider) appendSettings(buf []byte) []byte {
-	var behavior []byte
-	if p.override.behavior != nil {
-		kept := *p.override.behavior
-		kept.Next = nil
-		// Numbers that validate lets pass can all be spelled.
-		behavior, _ = json.Marshal(kept)
-	}
-	return appendSettings(buf, p.slug, behavior, p.override.webhookURL)
 }
 
 // now is the behavior in force with what is left of its counters.

@@ -33,7 +33,6 @@ type record struct {
 	digest       digest
 	price        micros
 	currency     string
-	refused      bool
 	visible, due time.Time
 	order        json.RawMessage
 
@@ -60,10 +59,6 @@ func (e *entry) appendRecord(buf []byte) []byte {
 	w.Int64(int64(e.price))
 	w.FieldStart("currency")
 	w.Str(e.currency)
-	if e.refused {
-		w.FieldStart("refused")
-		w.Bool(true)
-	}
 	if !e.visible.Equal(e.created) {
 		w.FieldStart("visible")
 		w.Int64(e.visible.UnixMicro())
@@ -97,20 +92,27 @@ func appendError(buf []byte, slug, key string) []byte {
 	return append(w.Bytes(), '\n')
 }
 
-func appendSettings(buf []byte, slug string, behavior []byte, webhookURL *string) []byte {
+// appendSettings writes what an admin set, but for the counters.
+func appendSettings(buf []byte, slug string, set settings) ([]byte, error) {
 	var w jx.Encoder
 	w.SetBytes(buf)
 	begin(&w, recordSettings, slug)
-	if behavior != nil {
+	if set.behavior != nil {
+		kept := *set.behavior
+		kept.Next = nil
+		behavior, err := json.Marshal(kept)
+		if err != nil {
+			return nil, fmt.Errorf("write behavior: %w", err)
+		}
 		w.FieldStart("behavior")
 		w.Raw(behavior)
 	}
-	if webhookURL != nil {
+	if set.webhookURL != nil {
 		w.FieldStart("webhookUrl")
-		w.Str(*webhookURL)
+		w.Str(*set.webhookURL)
 	}
 	w.ObjEnd()
-	return append(w.Bytes(), '\n')
+	return append(w.Bytes(), '\n'), nil
 }
 
 func parseRecord(line []byte) (record, error) {
@@ -154,8 +156,6 @@ func (r *record) member(d *jx.Decoder, name []byte) (err error) {
 		r.price = micros(price)
 	case "currency":
 		r.currency, err = d.Str()
-	case "refused":
-		r.refused, err = d.Bool()
 	case "visible":
 		r.visible, err = instant(d)
 	case "due":
@@ -192,8 +192,8 @@ func (r *record) entry(p *provider) (*entry, error) {
 	e := &entry{
 		provider: p, shard: p.shardOf(order.Key), seq: r.seq, id: order.ID, key: order.Key, offerID: order.OfferID,
 		currency: r.currency, price: r.price, quantity: order.Quantity, digest: r.digest, created: order.CreatedAt,
-		visible: r.visible, refused: r.refused,
-		status: order.Status, delivered: order.Delivered, charge: unknown, message: order.Message,
+		visible: r.visible,
+		status:  order.Status, delivered: order.Delivered, charge: unknown, message: order.Message,
 		reroutable: order.Reroutable, updated: order.UpdatedAt, due: r.due,
 	}
 	if e.visible.IsZero() {

@@ -50,8 +50,10 @@ func rewrite(path string, dump func(write func([]byte) error) error) (*os.File, 
 	}
 	writer := bufio.NewWriterSize(file, 1<<20)
 	err = dump(func(line []byte) error {
-		_, err := writer.Write(line)
-		return err
+		if _, err := writer.Write(line); err != nil {
+			return fmt.Errorf("write line: %w", err)
+		}
+		return nil
 	})
 	if err == nil {
 		err = writer.Flush()

@@ -91,8 +91,11 @@ func (s *Server) dump(write func(line []byte) error) error {
 	var line []byte
 	for _, p := range s.providers {
 		if p.override.behavior != nil || p.override.webhookURL != nil {
-			line = p.appendSettings(line[:0])
-			if err := write(line); err != nil {
+			settings, err := appendSettings(nil, p.slug, p.override)
+			if err == nil {
+				err = write(settings)
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -77,7 +77,6 @@ func (h *hooks) take() (batch []change, number, dropped int) {
 // delivery is a webhook that is ready to be sent.
 type delivery struct {
 	id   string
-	at   time.Time
 	body []byte
 }
 
@@ -132,9 +131,7 @@ func (s *Server) nextDelivery(p *provider) *delivery {
 			webhook.OrderIDs = append(webhook.OrderIDs, one.id)
 			webhook.Keys = append(webhook.Keys, one.key)
 		}
-		return &delivery{
-			id: "msg_" + s.run + "_" + p.initials + strconv.Itoa(number), at: time.Now(), body: webhook.Append(nil),
-		}
+		return &delivery{id: "msg_" + s.run + "_" + p.initials + strconv.Itoa(number), body: webhook.Append(nil)}
 	}
 }
 
@@ -174,13 +171,14 @@ func (s *Server) post(ctx context.Context, p *provider, d *delivery) error {
 		return fmt.Errorf("make request: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/json")
+	now := time.Now()
 	if p.behavior.Load().UnsignedWebhooks || len(p.secrets) == 0 {
 		request.Header.Set(protocol.HeaderWebhookID, d.id)
-		request.Header.Set(protocol.HeaderWebhookTimestamp, strconv.FormatInt(d.at.Unix(), 10))
+		request.Header.Set(protocol.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
 	} else {
-		protocol.Sign(request.Header, p.secrets, d.id, d.at, d.body)
+		protocol.Sign(request.Header, p.secrets, d.id, now, d.body)
 	}
-	response, err := s.client.Do(request) //nolint:gosec // the address is the operator's
+	response, err := s.client.Do(request)
 	if err != nil {
 		return fmt.Errorf("send webhook: %w", err)
 	}
