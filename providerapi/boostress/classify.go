@@ -71,6 +71,8 @@ func classOfRefusal(does operation, said protocol.Refusal) order.Class {
 		return does.lost()
 	case protocol.CodeUnsupported:
 		return order.ClassUnsupported
+	case protocol.CodeNoPath:
+		return order.ClassNeedsAction
 	}
 	if said.Retryable {
 		return order.ClassRetryable

@@ -54,6 +54,7 @@ func TestClasses(t *testing.T) {
 		"forbidden":                {403, "", auth, auth, auth, false},
 		"not found":                {404, refusal("not_found", ""), rejected, rejected, rejected, false},
 		"no such offer":            {404, refusal("no_such_offer", `,"reroutable":true`), rejected, rejected, rejected, true},
+		"wrong URL":                {404, refusal("no_such_path", ""), action, action, action, false},
 		"stranger's not found":     {404, "<html>", action, action, action, false},
 		"stranger's method":        {405, "", action, action, action, false},
 		"request timed out":        {408, refusal("slow", ""), unknown, unknown, retry, false},

@@ -57,6 +57,7 @@ const (
 	CodeCanceled      = "canceled"       // the order is canceled already
 	CodeNotCancelable = "not_cancelable" // too late to cancel
 	CodeUnsupported   = "unsupported"    // the provider never does this
+	CodeNoPath        = "no_such_path"   // nothing is served here: the base URL is wrong
 )
 
 // Errors of the parsers.
