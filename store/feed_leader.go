@@ -14,14 +14,17 @@ const (
 	// the answer.
 	leaderCheck   = time.Second
 	leaderTimeout = 2 * time.Second
+	// A leader that is frozen looks no more, keeps its connection all the same and would lead for ever: the server ends
+	// what is silent for so long.
+	leaderIdle = "'5s'"
 )
 
 // errLeadLost ends the context of a leader whose connection broke.
 var errLeadLost = errors.New("lost the leader's lock")
 
 // Lead runs do while it holds the advisory lock of a role, and returns do's error. It reports false at once where
-// somebody else holds the lock. do's context ends when the lock is lost: until it noticed, up to three seconds, another
-// leader may be at work already, so do must not harm when there are two.
+// somebody else holds the lock. do's context ends when the lock is lost: until it noticed, up to three seconds, or longer
+// in a process that was frozen, another leader may be at work already, so do must not harm when there are two.
 func (s *Store) Lead(ctx context.Context, role string, do func(context.Context) error) (led bool, err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -33,6 +36,9 @@ func (s *Store) Lead(ctx context.Context, role string, do func(context.Context) 
 	}
 	if !led {
 		return false, nil
+	}
+	if _, err := conn.Exec(ctx, "SET idle_session_timeout = "+leaderIdle); err != nil {
+		return false, errors.Join(fmt.Errorf("lead %s: limit silence: %w", role, err), unlock(ctx, conn, role))
 	}
 	leading, stop := context.WithCancelCause(ctx)
 	watched := make(chan struct{})
@@ -78,7 +84,11 @@ func watchLeader(ctx context.Context, conn *pgxpool.Conn) error {
 func unlock(ctx context.Context, conn *pgxpool.Conn, role string) error {
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaderTimeout)
 	defer cancel()
-	if _, err := conn.Exec(ending, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", role); err != nil {
+	_, err := conn.Exec(ending, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", role)
+	if err == nil {
+		_, err = conn.Exec(ending, "RESET idle_session_timeout")
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("unlock: %w", err), conn.Conn().Close(ending))
 	}
 	return nil
