@@ -16,7 +16,6 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
-	"github.com/boostress/boostress/fulfillment"
 	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/internal/testkit"
 	"github.com/boostress/boostress/migrations"
@@ -37,6 +36,8 @@ type engine struct {
 	redis *redis.Client
 	lists *worker.Lists
 	log   *slog.Logger
+
+	prefix string // of every key in Redis
 
 	mu   sync.Mutex
 	runs map[uuid.UUID]int // by task
@@ -68,7 +69,7 @@ func engineOn(t testing.TB, url, address, prefix string) *engine {
 	}
 	t.Cleanup(st.Close)
 	return &engine{
-		t: t, url: url, store: st, redis: client, lists: worker.NewLists(client, prefix),
+		t: t, url: url, store: st, redis: client, prefix: prefix, lists: worker.NewLists(client, prefix),
 		log: slog.New(slog.NewTextHandler(t.Output(), nil)), runs: map[uuid.UUID]int{},
 	}
 }
@@ -250,5 +251,3 @@ func (e *engine) twice() (tasks []uuid.UUID) {
 	}
 	return tasks
 }
-
-func committed(tasks []task.Task) fulfillment.Committed { return fulfillment.Committed{Tasks: tasks} }
