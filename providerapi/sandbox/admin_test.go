@@ -30,7 +30,7 @@ func TestAdminNeedsItsToken(t *testing.T) {
 		for _, token := range []string{"", "wrong", c.apiKey} {
 			c.refused(c.do(method, path, token, "", "{}"), http.StatusUnauthorized, "unauthorized")
 		}
-		request, err := http.NewRequestWithContext(t.Context(), method, path, nil)
+		request, err := http.NewRequestWithContext(t.Context(), method, path, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +46,9 @@ func TestAdminListsProviders(t *testing.T) {
 
 	c := started(t, sandbox.Behavior{Instant: true})
 	answer := c.do(http.MethodGet, "/_sandbox/providers", adminToken, "", "")
-	var listed struct{ Providers []sandbox.Listing }
+	var listed struct {
+		Providers []sandbox.Listing `json:"providers"`
+	}
 	if err := json.Unmarshal(answer.body, &listed); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +77,8 @@ func TestBehaviorMerges(t *testing.T) {
 		t.Error(diff)
 	}
 	for name, patch := range map[string]string{
-		"no JSON": `{`, "more": `{} {}`, "unknown": `{"dropRepply":1}`, "unknown fault": `{"next":{"instant":1}}`, "chance": `{"reject":1.5}`,
+		"no JSON": `{`, "more": `{} {}`, "unknown": `{"dropRepply":1}`, "unknown fault": `{"next":{"instant":1}}`,
+		"chance":   `{"reject":1.5}`,
 		"negative": `{"fail":-1}`, "span": `{"acceptMs":{"min":5,"max":2}}`, "long": `{"slow":{"ms":3600001}}`,
 		"drift": `{"priceDrift":-1}`, "count": `{"next":{"slow":-1}}`, "type": `{"instant":"yes"}`,
 	} {

@@ -3,6 +3,8 @@ package sandbox_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -244,12 +246,13 @@ func TestLatencyOutlivesTheCaller(t *testing.T) {
 func TestChanceIsRepeatable(t *testing.T) {
 	t.Parallel()
 
-	run := func() (seen string) {
+	run := func() string {
+		var seen strings.Builder
 		c := started(t, sandbox.Behavior{Instant: true, ErrorBefore: 0.5})
 		for i := range 40 {
-			seen += fmt.Sprint(c.create(fmt.Sprint("k", i)).status, " ")
+			seen.WriteString(strconv.Itoa(c.create(fmt.Sprint("k", i)).status) + " ")
 		}
-		return seen
+		return seen.String()
 	}
 	first := run()
 	if second := run(); first != second {

@@ -141,39 +141,58 @@ func TestRefusals(t *testing.T) {
 	c := started(t, sandbox.Behavior{Instant: true})
 	orders := "/" + slug + "/v1/orders"
 	long := strings.Repeat("x", protocol.MaxRequest)
+	create := func(body string) reply { return c.do(http.MethodPost, orders, c.apiKey, "k", body) }
+	read := func(path, token string) reply { return c.do(http.MethodGet, path, token, "", "") }
+	const refused = http.StatusUnprocessableEntity
 	for name, tt := range map[string]struct {
-		method, path, token, key, body string
-		status                         int
-		code                           string
+		ask    func() reply
+		status int
+		code   string
 	}{
-		"no token":          {http.MethodPost, orders, "", "k", poster, http.StatusUnauthorized, "unauthorized"},
-		"wrong token":       {http.MethodGet, "/" + slug + "/v1/ping", "sbx_wrong", "", "", http.StatusUnauthorized, "unauthorized"},
-		"admin's token":     {http.MethodGet, "/" + slug + "/v1/ping", adminToken, "", "", http.StatusUnauthorized, "unauthorized"},
-		"another's token":   {http.MethodGet, "/parcelway/v1/ping", c.apiKey, "", "", http.StatusUnauthorized, "unauthorized"},
-		"unknown provider":  {http.MethodGet, "/nobody/v1/ping", c.apiKey, "", "", http.StatusNotFound, "no_such_provider"},
-		"unknown path":      {http.MethodGet, "/" + slug + "/v2/ping", c.apiKey, "", "", http.StatusNotFound, "no_such_path"},
-		"other method":      {http.MethodDelete, orders, c.apiKey, "", "", http.StatusNotFound, "no_such_path"},
-		"no key":            {http.MethodPost, orders, c.apiKey, "", poster, http.StatusBadRequest, "key_required"},
-		"no JSON":           {http.MethodPost, orders, c.apiKey, "k", "{", http.StatusBadRequest, "malformed"},
-		"too large":         {http.MethodPost, orders, c.apiKey, "k", long + "x", http.StatusRequestEntityTooLarge, "too_large"},
-		"unknown offer":     {http.MethodPost, orders, c.apiKey, "k", `{"offerId":"x","quantity":1}`, 422, "unknown_offer"},
-		"other service":     {http.MethodPost, orders, c.apiKey, "k", `{"offerId":"poster-a3","serviceType":"x","quantity":1}`, 422, "unknown_offer"},
-		"too many":          {http.MethodPost, orders, c.apiKey, "k", `{"offerId":"poster-a3","quantity":501}`, 422, "quantity_out_of_range"},
-		"expected less":     {http.MethodPost, orders, c.apiKey, "k", `{"offerId":"poster-a3","quantity":1,"unitPrice":{"amount":"4.899999","currency":"EUR"}}`, 422, "price_changed"},
-		"other currency":    {http.MethodPost, orders, c.apiKey, "k", `{"offerId":"poster-a3","quantity":1,"unitPrice":{"amount":"9","currency":"USD"}}`, 422, "price_changed"},
-		"unknown order":     {http.MethodGet, orders + "/np-x-1", c.apiKey, "", "", http.StatusNotFound, protocol.CodeNotFound},
-		"cancel nothing":    {http.MethodPost, orders + "/np-x-1/cancel", c.apiKey, "", "{}", http.StatusNotFound, protocol.CodeNotFound},
-		"neither":           {http.MethodGet, orders, c.apiKey, "", "", http.StatusBadRequest, "malformed"},
-		"too many ids":      {http.MethodGet, orders + "?ids=" + strings.Repeat("a,", 100) + "a", c.apiKey, "", "", http.StatusBadRequest, "malformed"},
-		"cursor of nothing": {http.MethodGet, "/" + slug + "/v1/offers?cursor=99", c.apiKey, "", "", http.StatusBadRequest, "malformed"},
-		"quote of nothing":  {http.MethodPost, "/" + slug + "/v1/quotes", c.apiKey, "", `{"offerId":"x","quantity":1}`, 422, "unknown_offer"},
+		"no token":         {func() reply { return read(orders, "") }, http.StatusUnauthorized, "unauthorized"},
+		"wrong token":      {func() reply { return read("/"+slug+"/v1/ping", "sbx_wrong") }, http.StatusUnauthorized, "unauthorized"},
+		"admin's token":    {func() reply { return read("/"+slug+"/v1/ping", adminToken) }, http.StatusUnauthorized, "unauthorized"},
+		"another's token":  {func() reply { return read("/parcelway/v1/ping", c.apiKey) }, http.StatusUnauthorized, "unauthorized"},
+		"unknown provider": {func() reply { return read("/nobody/v1/ping", c.apiKey) }, http.StatusNotFound, "no_such_provider"},
+		"unknown path":     {func() reply { return read("/"+slug+"/v2/ping", c.apiKey) }, http.StatusNotFound, "no_such_path"},
+		"other method": {
+			func() reply { return c.do(http.MethodDelete, orders, c.apiKey, "", "") }, http.StatusNotFound, "no_such_path",
+		},
+		"no key": {
+			func() reply { return c.do(http.MethodPost, orders, c.apiKey, "", poster) }, http.StatusBadRequest, "key_required",
+		},
+		"no JSON":        {func() reply { return create("{") }, http.StatusBadRequest, "malformed"},
+		"too large":      {func() reply { return create(long + "x") }, http.StatusRequestEntityTooLarge, "too_large"},
+		"unknown offer":  {func() reply { return create(`{"offerId":"x","quantity":1}`) }, refused, "unknown_offer"},
+		"other service":  {func() reply { return create(of(`"serviceType":"x","quantity":1`)) }, refused, "unknown_offer"},
+		"too many":       {func() reply { return create(of(`"quantity":501`)) }, refused, "quantity_out_of_range"},
+		"expected less":  {func() reply { return create(of(priced("4.899999", "EUR"))) }, refused, "price_changed"},
+		"other currency": {func() reply { return create(of(priced("9", "USD"))) }, refused, "price_changed"},
+		"unknown order":  {func() reply { return read(orders+"/np-x-1", c.apiKey) }, http.StatusNotFound, protocol.CodeNotFound},
+		"cancel nothing": {func() reply { return c.cancel("np-x-1") }, http.StatusNotFound, protocol.CodeNotFound},
+		"neither":        {func() reply { return read(orders, c.apiKey) }, http.StatusBadRequest, "malformed"},
+		"too many ids": {
+			func() reply { return read(orders+"?ids="+strings.Repeat("a,", 100)+"a", c.apiKey) }, http.StatusBadRequest, "malformed",
+		},
+		"cursor of nothing": {func() reply { return c.get("/v1/offers?cursor=99") }, http.StatusBadRequest, "malformed"},
+		"quote of nothing": {func() reply {
+			return c.do(http.MethodPost, "/"+slug+"/v1/quotes", c.apiKey, "", `{"offerId":"x","quantity":1}`)
+		}, refused, "unknown_offer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			c.refused(c.do(tt.method, tt.path, tt.token, tt.key, tt.body), tt.status, tt.code)
+			c.refused(tt.ask(), tt.status, tt.code)
 		})
 	}
+	c.order(create(of(priced("4.90", "EUR"))), http.StatusCreated)
+}
+
+// of is a request for a poster with these members.
+func of(members string) string { return `{"offerId":"poster-a3",` + members + `}` }
+
+func priced(amount, currency string) string {
+	return fmt.Sprintf(`"quantity":1,"unitPrice":{"amount":%q,"currency":%q}`, amount, currency)
 }
 
 func TestOrdersAreOneProvidersOwn(t *testing.T) {
@@ -182,7 +201,8 @@ func TestOrdersAreOneProvidersOwn(t *testing.T) {
 	c := started(t, sandbox.Behavior{Instant: true})
 	placed := c.order(c.create("k"), http.StatusCreated)
 	other := sandbox.DefaultProviders([]byte("secret"))[1]
-	c.refused(c.do(http.MethodGet, "/"+other.Slug+"/v1/orders/"+placed.ID, other.APIKey, "", ""), http.StatusNotFound, protocol.CodeNotFound)
+	strange := c.do(http.MethodGet, "/"+other.Slug+"/v1/orders/"+placed.ID, other.APIKey, "", "")
+	c.refused(strange, http.StatusNotFound, protocol.CodeNotFound)
 	second := c.order(c.do(http.MethodPost, "/"+other.Slug+"/v1/orders", other.APIKey, "k", poster), http.StatusCreated)
 	if second.ID == placed.ID {
 		t.Error("one order of two providers")
@@ -224,7 +244,8 @@ func TestListing(t *testing.T) {
 func TestDefaultProviders(t *testing.T) {
 	t.Parallel()
 
-	ours, same, others := sandbox.DefaultProviders([]byte("a")), sandbox.DefaultProviders([]byte("a")), sandbox.DefaultProviders([]byte("b"))
+	ours, same := sandbox.DefaultProviders([]byte("a")), sandbox.DefaultProviders([]byte("a"))
+	others := sandbox.DefaultProviders([]byte("b"))
 	if diff := cmp.Diff(ours, same); diff != "" {
 		t.Error(diff)
 	}

@@ -27,11 +27,7 @@ const childDir = "BOOSTRESS_TEST_SANDBOX_DIR"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
-		if err := serve(context.Background(), dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+		panic(serve(context.Background(), dir))
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -42,7 +38,7 @@ func serve(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := server.SetBehavior(slug, sandbox.Behavior{AcceptMS: sandbox.Span{Min: 10, Max: 3000}}); err != nil {
+	if err := server.SetBehavior(slug, sandbox.Behavior{AcceptMS: sandbox.Span{Min: 10, Max: 500}}); err != nil {
 		return err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -50,7 +46,9 @@ func serve(ctx context.Context, dir string) error {
 		return err
 	}
 	go func() { _ = server.Run(ctx) }()
-	fmt.Println(listener.Addr())
+	if _, err := fmt.Fprintln(os.Stdout, listener.Addr()); err != nil {
+		return err
+	}
 	return (&http.Server{Handler: server.Handler(), ReadHeaderTimeout: time.Second}).Serve(listener)
 }
 
@@ -145,7 +143,7 @@ func TestKilledSandboxLosesNoAnswer(t *testing.T) {
 // killDuring starts a sandbox, creates orders from several connections and kills it among them.
 func killDuring(t *testing.T, dir string, round int, answered map[string]string) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), os.Args[0])
+	command := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test binary
 	command.Env = append(os.Environ(), childDir+"="+dir)
 	command.Stderr = os.Stderr
 	output, err := command.StdoutPipe()
@@ -221,6 +219,13 @@ func TestLedgerIsOneProcesssOwn(t *testing.T) {
 	}
 }
 
+func write(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o600); err != nil { //nolint:gosec // in the test's own directory
+		t.Fatal(err)
+	}
+}
+
 func TestTornLineIsLeftOut(t *testing.T) {
 	t.Parallel()
 
@@ -234,9 +239,7 @@ func TestTornLineIsLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, content[:len(content)-7], 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, path, content[:len(content)-7])
 	again := startedIn(t, dir, sandbox.Behavior{Instant: true})
 	if diff := cmp.Diff(sandbox.Stats{Orders: 1, LiveOrders: 1, DistinctKeys: 1}, again.server.Stats()); diff != "" {
 		t.Error(diff)
@@ -244,9 +247,7 @@ func TestTornLineIsLeftOut(t *testing.T) {
 	again.order(again.create("a"), http.StatusOK)
 	again.order(again.create("b"), http.StatusCreated)
 	again.stop()
-	if err := os.WriteFile(path, append([]byte("{\"record\":\"order\"}\n"), content...), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, path, append([]byte("{\"record\":\"order\"}\n"), content...))
 	if _, err := sandbox.New(sandbox.Config{DataDir: dir}); !errors.Is(err, sandbox.ErrJournal) {
 		t.Errorf("got %v", err)
 	}

@@ -158,7 +158,7 @@ func (c *bench) refused(answer reply, status int, code string) protocol.Refusal 
 	return refusal
 }
 
-func (c *bench) admin(method, path string, body any, into any) int {
+func (c *bench) admin(method, path string, body, into any) int {
 	c.t.Helper()
 	var content []byte
 	if body != nil {

@@ -3,11 +3,11 @@ package sandbox_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +25,11 @@ func serveOnce(server *sandbox.Server, request *http.Request) int {
 	recorder := httptest.NewRecorder()
 	server.Handler().ServeHTTP(recorder, request)
 	return recorder.Code
+}
+
+// pass lets time pass in a bubble.
+func pass(span time.Duration) {
+	time.Sleep(span) //nolint:forbidigo // the bubble's clock
 }
 
 // stage is a sandbox without a network, for bubbles in which time passes by itself.
@@ -107,11 +112,11 @@ func (s *stage) order(recorder *httptest.ResponseRecorder) protocol.Order {
 	return order
 }
 
-// created places an order and cancels it, which is a change to tell of.
-func (s *stage) canceled(key string) protocol.Order {
+// canceled places an order and cancels it, which is a change to tell of.
+func (s *stage) canceled(key string) {
 	s.t.Helper()
 	placed := s.order(s.do(http.MethodPost, "/v1/orders", key, poster))
-	return s.order(s.do(http.MethodPost, "/v1/orders/"+placed.ID+"/cancel", "c"+key, "{}"))
+	s.order(s.do(http.MethodPost, "/v1/orders/"+placed.ID+"/cancel", "c"+key, "{}"))
 }
 
 func TestStatesTakeTheirTime(t *testing.T) {
@@ -139,7 +144,7 @@ func TestStatesTakeTheirTime(t *testing.T) {
 				last = order.Status
 				seen[last] = order.UpdatedAt.Sub(placed.CreatedAt).Round(100 * time.Millisecond)
 			}
-			time.Sleep(10 * time.Millisecond)
+			pass(10 * time.Millisecond)
 		}
 		want := map[string]time.Duration{
 			protocol.StatusAccepted: 0, protocol.StatusInProgress: time.Second,
@@ -162,7 +167,7 @@ func TestReorderedWebhooks(t *testing.T) {
 			s.canceled(key)
 			synctest.Wait()
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if diff := cmp.Diff([][]string{{"2"}, {"1"}, {"3"}}, s.keys()); diff != "" {
 			t.Error(diff)
 		}
@@ -174,12 +179,12 @@ func TestNoWebhooks(t *testing.T) {
 
 	staged(t, sandbox.Behavior{LateStatus: true, NoWebhooks: true}, func(s *stage) {
 		s.canceled("1")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if err := s.server.SetBehavior(slug, sandbox.Behavior{LateStatus: true}); err != nil {
 			t.Fatal(err)
 		}
 		s.canceled("2")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if diff := cmp.Diff([][]string{{"2"}}, s.keys()); diff != "" {
 			t.Error(diff)
 		}
@@ -192,11 +197,12 @@ func TestWebhooksTellOfManyOrders(t *testing.T) {
 	staged(t, sandbox.Behavior{AcceptMS: sandbox.Span{Min: 1000, Max: 1000}, ProgressMS: sandbox.Span{Min: 3_600_000, Max: 3_600_000}},
 		func(s *stage) {
 			for i := range 250 {
-				s.do(http.MethodPost, "/v1/orders", fmt.Sprint(i), poster)
+				s.do(http.MethodPost, "/v1/orders", strconv.Itoa(i), poster)
 			}
-			time.Sleep(2 * time.Second)
-			sizes, keys := []int{}, map[string]bool{}
-			for _, batch := range s.keys() {
+			pass(2 * time.Second)
+			batches := s.keys()
+			sizes, keys := make([]int, 0, len(batches)), map[string]bool{}
+			for _, batch := range batches {
 				sizes = append(sizes, len(batch))
 				for _, key := range batch {
 					keys[key] = true
@@ -216,7 +222,7 @@ func TestWebhooksAreGivenUp(t *testing.T) {
 		s.fail = true
 		s.mu.Unlock()
 		s.canceled("1")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		want := []time.Duration{0, 200 * time.Millisecond, 1200 * time.Millisecond}
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -245,7 +251,7 @@ func TestOffersHaveTheirSeason(t *testing.T) {
 			if got := s.do(http.MethodPost, "/v1/orders", "k", poster).Code; got != want {
 				t.Errorf("HTTP %d, want %d", got, want)
 			}
-			time.Sleep(time.Hour)
+			pass(time.Hour)
 		}
 	})
 }
