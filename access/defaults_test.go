@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -175,5 +176,27 @@ func TestEnsureAPIKey(t *testing.T) {
 	}
 	if _, err := s.EnsureAPIKey(t.Context(), "nobody", "dev", account.Admin, ""); !errors.Is(err, order.ErrNotFound) {
 		t.Errorf("unknown account: got %v, want ErrNotFound", err)
+	}
+}
+
+// The way back in that docs/security.md tells operators who lost the password.
+func TestANewAdminAfterTheOldOneWasPutAside(t *testing.T) {
+	t.Parallel()
+	s := furnished(t)
+	old, credential := s.signIn(t)
+	s.execute(t, "UPDATE users SET role = 'VIEWER', disabled_at = now(), username = username || '-lost' WHERE username = 'admin'")
+	got, err := s.EnsureDefaults(t.Context(), username, "another password")
+	if err != nil || !got.Made || got.Admin.ID == *old.UserID {
+		t.Fatalf("got %+v and %v", got, err)
+	}
+	if _, err := s.SignIn(t.Context(), username, "another password", here); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.SignIn(t.Context(), username, password, here); !errors.Is(err, access.ErrInvalidCredentials) {
+		t.Errorf("the old password: got %v, want ErrInvalidCredentials", err)
+	}
+	s.clock.Advance(2 * time.Second)
+	if _, err := s.Authenticate(t.Context(), credential); !errors.Is(err, access.ErrUnauthenticated) {
+		t.Errorf("the old session: got %v, want ErrUnauthenticated", err)
 	}
 }
