@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/boostress/boostress/internal/request"
 	"github.com/boostress/boostress/internal/seal"
 )
 
@@ -27,9 +28,9 @@ func (l logging) logger() *slog.Logger {
 	_ = level.UnmarshalText([]byte(l.LogLevel))
 	options := &slog.HandlerOptions{Level: level}
 	if l.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+		return slog.New(request.Log(slog.NewJSONHandler(os.Stderr, options)))
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
+	return slog.New(request.Log(slog.NewTextHandler(os.Stderr, options)))
 }
 
 // stores is where the record and the lists are.

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/boostress/boostress/access"
+	"github.com/boostress/boostress/fulfillment"
+	"github.com/boostress/boostress/internal/seal"
+	"github.com/boostress/boostress/limit"
+	"github.com/boostress/boostress/live"
+	"github.com/boostress/boostress/providerapi"
+	"github.com/boostress/boostress/providerapi/boostress"
+	"github.com/boostress/boostress/store"
+	"github.com/boostress/boostress/worker"
+)
+
+// adapterBoostress is the name of the adapter of the Boostress provider protocol.
+const adapterBoostress = "boostress"
+
+// app is what every role of a process shares.
+type app struct {
+	settings  *settings
+	log       *slog.Logger
+	store     *store.Store
+	redis     redis.UniversalClient
+	metrics   *prometheus.Registry
+	adapters  *providerapi.Pool
+	access    *access.Service
+	service   *fulfillment.Service
+	announcer *worker.Announcer
+	bell      *live.Bell
+	results   *live.Results
+	live      live.Options
+	lists     *worker.Lists
+	engine    *worker.Metrics
+}
+
+// open connects an app to its stores. Its migrations are applied, and the default account and admin are there.
+func open(ctx context.Context, s *settings) (*app, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	a := &app{settings: s, log: s.logger(), metrics: prometheus.NewRegistry()}
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := store.Migrate(ctx, s.DatabaseURL); err != nil {
+		return nil, fmt.Errorf("bring the database up to date: %w", err)
+	}
+	var err error
+	if a.store, err = store.Open(ctx, s.DatabaseURL, store.Options{MaxConns: s.DatabaseConns}); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := a.wire(); err != nil {
+		a.store.Close()
+		return nil, err
+	}
+	defaults, err := a.access.EnsureDefaults(ctx, s.AdminUser, s.AdminPassword)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make the first admin (BOOSTRESS_ADMIN_USER, BOOSTRESS_ADMIN_PASSWORD): %w", err), a.close())
+	}
+	if defaults.Admin == nil {
+		a.log.WarnContext(ctx, "there is no admin: give BOOSTRESS_ADMIN_PASSWORD once to make one")
+	}
+	return a, nil
+}
+
+// wire builds the parts on the stores.
+func (a *app) wire() error {
+	s := a.settings
+	address, err := redis.ParseURL(s.RedisURL)
+	if err != nil {
+		// The address may hold a password: it is not repeated.
+		return fmt.Errorf("%w: --redis-url (REDIS_URL) can't be read", errSetting)
+	}
+	address.ContextTimeoutEnabled = true // a Redis that does not answer must hold nobody up
+	a.redis = redis.NewClient(address)
+	keys, err := seal.NewKeyring(s.secretKeys()...)
+	if err != nil {
+		return fmt.Errorf("read secret key: %w", err)
+	}
+	networks, err := s.networks()
+	if err != nil {
+		return err
+	}
+	registry := providerapi.NewRegistry(map[string]providerapi.Factory{adapterBoostress: boostress.New})
+	client := providerapi.NewHTTPClient(providerapi.Guard{Allow: networks})
+	a.adapters = providerapi.NewPool(registry, client,
+		func(ctx context.Context, providerID uuid.UUID) (map[string]string, error) {
+			return a.service.Credentials(ctx, providerID)
+		})
+	a.access = access.New(a.store, limit.NewLogin(a.redis, limit.LoginOptions{Log: a.log}), access.Options{Log: a.log})
+	if err := a.wireLive(); err != nil {
+		return err
+	}
+	a.lists, a.engine = worker.NewLists(a.redis, ""), worker.NewMetrics(a.metrics)
+	a.announcer = worker.NewAnnouncer(a.lists, a.log, a.engine)
+	a.service = fulfillment.New(a.store, fulfillment.Options{
+		AfterCommit: a.afterCommit, Capabilities: a.adapters.Capabilities, Adapters: registry.Names,
+		Seal: keys, Log: a.log, Term: s.Term,
+	})
+	return nil
+}
+
+// afterCommit tells the workers and the live feed what a transaction left. None of it waits, and none of it may be
+// lost for good: the sweeper and the relay look for themselves.
+func (a *app) afterCommit(committed fulfillment.Committed) {
+	a.announcer.Announce(committed.Tasks)
+	if committed.Events > 0 {
+		a.bell.Ring()
+	}
+	a.results.Publish(committed.Results)
+}
+
+// wireLive builds both ends of the live feed. Every process that has the same secret key reads the same cursors.
+func (a *app) wireLive() error {
+	key := sha256.Sum256([]byte("boostress event cursors\x00" + a.settings.secretKeys()[0]))
+	cursors, err := live.NewCursors(key[:])
+	if err != nil {
+		return fmt.Errorf("make cursors: %w", err)
+	}
+	a.live = live.Options{Cursors: cursors, Log: a.log, Metrics: live.NewMetrics(a.metrics)}
+	a.bell, a.results = live.NewBell(a.redis, a.live), live.NewResults(a.redis, a.live)
+	return nil
+}
+
+func (a *app) close() error {
+	err := a.redis.Close()
+	a.store.Close()
+	if err != nil {
+		return fmt.Errorf("close Redis: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/boostress/boostress/limit"
+	"github.com/boostress/boostress/task"
+	"github.com/boostress/boostress/worker"
+)
+
+// serveWorker runs the tasks of every queue.
+func (a *app) serveWorker(ctx context.Context, group *errgroup.Group) error {
+	providers := worker.NewProviders(worker.ProviderOptions{
+		Adapters: a.adapters, Rates: limit.NewRates(a.redis, limit.RatesOptions{Log: a.log}), Log: a.log, Metrics: a.engine,
+	})
+	dispatch := worker.Dispatch(a.service, providers)
+	slots := worker.DefaultSlots()
+	slots[task.QueueDispatch] = a.settings.Concurrency
+	engine := worker.New(worker.Options{
+		Store: a.store, Lists: a.lists, Slots: slots, Term: a.settings.Term, Grace: a.settings.DrainTimeout,
+		Handlers: map[task.Kind]worker.Handler{
+			task.KindDispatch:     dispatch,
+			task.KindCancel:       dispatch,
+			task.KindPollProvider: worker.Poll(a.service, providers),
+			task.KindRetention:    worker.Retention(a.store),
+		},
+		AfterCommit: a.afterCommit, Version: version, Log: a.log, Metrics: a.engine,
+	})
+	group.Go(func() error { return engine.Run(ctx) })
+	return nil
+}
+
+// serveScheduler runs a candidate for the sweeper, which also fires schedules.
+func (a *app) serveScheduler(ctx context.Context, group *errgroup.Group) {
+	sweeper := worker.NewSweeper(worker.SweeperOptions{
+		Store: a.store, Lists: a.lists, Upkeep: a.service, Term: a.settings.Term,
+		AfterCommit: a.afterCommit, Log: a.log, Metrics: a.engine,
+	})
+	group.Go(func() error {
+		if err := sweeper.Run(ctx); err != nil {
+			return fmt.Errorf("sweep: %w", err)
+		}
+		return nil
+	})
+}
