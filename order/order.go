@@ -73,6 +73,6 @@ func (o *Order) Remaining() (left decimal.Decimal, limited bool, err error) {
 	if o.Overcharge.IsPos() {
 		return decimal.Zero, true, nil
 	}
-	left, err = Sum(*o.Budget, o.Reserved.Neg(), o.Spent.Neg(), o.Overcharge)
+	left, err = Sum(*o.Budget, o.Reserved.Neg(), o.Spent.Neg())
 	return left, true, err
 }
