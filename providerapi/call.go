@@ -72,10 +72,11 @@ func Call(client *http.Client, request *http.Request) (Reply, error) {
 	// With a connection at hand the request is written by another goroutine, even while the call is being given up:
 	// from here on nobody knows what went out.
 	var connected atomic.Bool
+	check := checkOf(request.Context())
 	ctx := httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
 		GotConn: func(got httptrace.GotConnInfo) {
 			connected.Store(true)
-			arm(request.Context(), got.Conn)
+			arm(check, got.Conn)
 		},
 	})
 	response, err := client.Do(request.WithContext(ctx)) //nolint:gosec // the client's guard checks every address

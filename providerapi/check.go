@@ -35,9 +35,14 @@ func (c *checkedConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p) //nolint:wrapcheck // the transport knows the error by its type
 }
 
-// arm gives a request's check to the connection that the request got.
-func arm(ctx context.Context, conn net.Conn) {
+// checkOf returns the context's check, or nil.
+func checkOf(ctx context.Context) func() error {
 	check, _ := ctx.Value(checkKey{}).(func() error)
+	return check
+}
+
+// arm gives a request's check to the connection that the request got.
+func arm(check func() error, conn net.Conn) {
 	if secure, ok := conn.(*tls.Conn); ok {
 		if secure.ConnectionState().NegotiatedProtocol == "h2" {
 			return

@@ -15,7 +15,7 @@ var errGone = errors.New("gone")
 // The provider sees not one byte of a request whose check failed.
 func TestCheckComesBeforeTheFirstByte(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
