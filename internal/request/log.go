@@ -5,17 +5,28 @@ import (
 	"log/slog"
 )
 
-// Log returns a handler that adds request_id to every record that is logged within a request.
+// attrRequestID names the request in the log.
+const attrRequestID = "request_id"
+
+// Log returns a handler that adds request_id to every record that is logged within a request and does not have it.
 func Log(next slog.Handler) slog.Handler { return logHandler{next} }
 
 type logHandler struct{ slog.Handler }
 
 func (h logHandler) Handle(ctx context.Context, record slog.Record) error {
-	if id := ID(ctx); id != "" {
+	if id := ID(ctx); id != "" && !hasRequestID(record) {
 		record = record.Clone()
-		record.AddAttrs(slog.String("request_id", id))
+		record.AddAttrs(slog.String(attrRequestID, id))
 	}
 	return h.Handler.Handle(ctx, record) //nolint:wrapcheck // it adds nothing to say
+}
+
+func hasRequestID(record slog.Record) (found bool) {
+	record.Attrs(func(attr slog.Attr) bool {
+		found = attr.Key == attrRequestID
+		return !found
+	})
+	return found
 }
 
 func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
