@@ -19,6 +19,7 @@ type Delivery struct {
 type entry struct {
 	record feed.Record
 	after  position // of the hub, once it had read the event
+	number uint64   // in the hub's ring
 	size   int      // bytes, about
 
 	opening sync.Once

@@ -40,6 +40,11 @@ func (r *readers) join(s *Subscription) {
 
 func (r *readers) remove(s *Subscription) {
 	delete(r.open, s)
+	r.part(s)
+}
+
+// part undoes join.
+func (r *readers) part(s *Subscription) {
 	index, key := r.place(s.filter)
 	delete(index[key], s)
 	if len(index[key]) == 0 {

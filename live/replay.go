@@ -15,6 +15,7 @@ import (
 
 // replay loads the next page that the reader lacks.
 func (s *Subscription) replay(ctx context.Context) error {
+	s.position = s.loaded // all of it was handed out, or not wanted
 	if len(s.block) > 0 {
 		return s.readBlock(ctx)
 	}
@@ -90,8 +91,7 @@ func (s *Subscription) replayRing(context.Context) error {
 	page, kept := h.ring.from(s.number, pageSize)
 	if !kept { // it turned faster than we read
 		h.mu.Unlock()
-		s.more, s.skip = s.replay, position{}
-		return nil
+		return s.fallBehind()
 	}
 	s.number += uint64(len(page))
 	if s.number == h.ring.end() {
@@ -105,6 +105,23 @@ func (s *Subscription) replayRing(context.Context) error {
 	}
 	s.ready = slices.DeleteFunc(page, func(e *entry) bool { return !s.accepts(e) })
 	return nil
+}
+
+// fallBehind goes back to the past of the feed, for who has not caught up yet. Who had is too slow.
+func (s *Subscription) fallBehind() error {
+	if s.joined {
+		s.queue.fail(ErrSlow)
+		s.hub.metrics.slow.Inc()
+		return ErrSlow
+	}
+	s.more, s.skip = s.replay, position{}
+	return nil
+}
+
+// lag goes on with the ring where the queue overflowed.
+func (s *Subscription) lag(number uint64) {
+	s.number = number
+	s.more = s.replayRing
 }
 
 // beginOrder begins a subscription to one order. It joins first and reads the order's past then: what comes twice is

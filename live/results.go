@@ -161,6 +161,14 @@ func (s *ResultSubscription) Next(ctx context.Context) (*task.Task, error) {
 	return next, nil
 }
 
+// offer queues a task. There is nothing that a reader whose queue is full could go on with.
+func (s *ResultSubscription) offer(t *task.Task) {
+	if _, ok := s.queue.push(t); !ok {
+		s.queue.fail(ErrSlow)
+		s.hub.metrics.slow.Inc()
+	}
+}
+
 // Close ends the subscription. It may be called at any time, and more than once.
 func (s *ResultSubscription) Close() {
 	s.stop()
@@ -197,12 +205,21 @@ func (h *Hub) distribute(ctx context.Context) {
 		}
 		h.mu.Lock()
 		for _, t := range finished {
+			t.Arguments, t.Result = present(t.Arguments), present(t.Result)
 			for s := range h.watchers[t.AccountID] {
-				if (s.filter.Match == nil || s.filter.Match(t)) && !s.queue.push(t) {
-					h.metrics.slow.Inc()
+				if s.filter.Match == nil || s.filter.Match(t) {
+					s.offer(t)
 				}
 			}
 		}
 		h.mu.Unlock()
 	}
+}
+
+// present undoes that JSON has a word for nothing.
+func present(text json.RawMessage) json.RawMessage {
+	if string(text) == "null" {
+		return nil
+	}
+	return text
 }

@@ -24,6 +24,7 @@ func (r *ring) reset(start feed.Snapshot) {
 }
 
 func (r *ring) append(e *entry) {
+	e.number = r.end()
 	r.entries = append(r.entries, e)
 	r.bytes += e.size
 	for len(r.entries) > r.maxCount || r.bytes > r.maxBytes && len(r.entries) > 1 {
@@ -52,10 +53,10 @@ func (r *ring) from(number uint64, limit int) ([]*entry, bool) {
 }
 
 // aligned reports whether a reader at p can go on with the entries from the oldest on, and always say where it is: it
-// stands between windows, or in the middle of one that is kept.
+// stands between windows, or within one that is kept, and not in the middle of several.
 func (r *ring) aligned(p position) bool {
 	if p.whole() {
 		return true
 	}
-	return slices.ContainsFunc(r.entries, func(e *entry) bool { return e.after.to.Compare(p.to) == 0 })
+	return slices.ContainsFunc(r.entries, func(e *entry) bool { return e.after.to.Compare(p.to) == 0 && e.after.from.Compare(p.from) <= 0 })
 }

@@ -112,6 +112,6 @@ func (s *Subscription) join() {
 }
 
 func (s *Subscription) joinLocked() {
-	s.more = nil
+	s.more, s.joined = nil, true
 	s.hub.readers.join(s)
 }

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/boostress/boostress/internal/feed"
@@ -24,6 +25,7 @@ type Subscription struct {
 	more func(context.Context) error
 
 	sequence int      // of an order's event that was handed out last
+	joined   bool     // it has caught up once
 	position position // behind the event that was handed out last
 	loaded   position // behind what was loaded so far
 	skip     position // behind what the reader had, or was loaded, when what comes now was not yet asked for
@@ -53,6 +55,10 @@ func (s *Subscription) Next(ctx context.Context) (Delivery, error) {
 			err = s.more(ctx)
 		} else {
 			s.ready, err = s.queue.take(ctx)
+		}
+		if behind, ok := errors.AsType[lagError](err); ok {
+			s.lag(behind.number)
+			continue
 		}
 		if err != nil {
 			return Delivery{}, err
@@ -85,15 +91,22 @@ func (s *Subscription) hand(e *entry) (Delivery, error) {
 	return Delivery{Event: event, Cursor: cursor}, nil
 }
 
-// offer queues an event, where it matches.
+// offer queues an event, where it matches. A queue that is full is dropped: its reader goes on with the hub's ring,
+// from the first event that it did not take, and joins again at its end.
 func (s *Subscription) offer(e *entry) {
 	if !s.accepts(e) {
 		return
 	}
-	if !s.queue.push(e) {
-		s.hub.metrics.slow.Inc()
+	if oldest, ok := s.queue.push(e); !ok {
+		s.queue.interrupt(lagError{oldest.number})
+		s.hub.readers.part(s)
 	}
 }
+
+// lagError says that a queue overflowed, and with which entry of the ring its reader goes on.
+type lagError struct{ number uint64 }
+
+func (e lagError) Error() string { return "the queue overflowed" }
 
 // accepts reports whether the subscription is to get an event. An event that can't be read is accepted, so that whoever
 // waits for it is told.
