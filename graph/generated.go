@@ -1491,6 +1491,8 @@ enum RoutingReason {
   PROVIDER_DISABLED
   "Its provider is paused."
   PROVIDER_PAUSED
+  "Its provider refused the credentials or wants a person to act: until somebody updates or resumes it."
+  PROVIDER_NEEDS_ATTENTION
   "Its provider refused the quantity before."
   PROVIDER_EXCLUDED
   "Its provider is a real one, and the order was placed with a test-mode key."

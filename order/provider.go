@@ -25,13 +25,14 @@ type Provider struct {
 	Reserved     decimal.Decimal
 	Spent        decimal.Decimal
 	Overcharge   decimal.Decimal
-	Attention    string
+	Attention    string // what a person must see to: it refused our credentials, say; "": nothing
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 }
 
-// Open reports whether the provider takes new fulfillments.
-func (p *Provider) Open() bool { return p.Enabled && p.PausedAt == nil }
+// Open reports whether the provider is given new fulfillments. One that wants a person is not, until somebody has
+// updated or resumed it.
+func (p *Provider) Open() bool { return p.Enabled && p.PausedAt == nil && p.Attention == "" }
 
 // Affords reports whether the provider's budget has room for one more reservation. A provider with an overcharge
 // takes none.

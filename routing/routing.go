@@ -34,19 +34,20 @@ type Reason string
 
 // The reasons for which candidates are rejected.
 const (
-	ProviderDisabled    Reason = "PROVIDER_DISABLED"
-	ProviderPaused      Reason = "PROVIDER_PAUSED"
-	ProviderExcluded    Reason = "PROVIDER_EXCLUDED"
-	ProviderNotTest     Reason = "PROVIDER_NOT_SIMULATED"
-	OfferDisabled       Reason = "OFFER_DISABLED"
-	OtherCurrency       Reason = "OTHER_CURRENCY"
-	BelowMinQuantity    Reason = "BELOW_MIN_QUANTITY"
-	AboveMaxQuantity    Reason = "ABOVE_MAX_QUANTITY"
-	NotYetAvailable     Reason = "NOT_YET_AVAILABLE"
-	NoLongerAvailable   Reason = "NO_LONGER_AVAILABLE"
-	AboveOrderBudget    Reason = "ABOVE_ORDER_BUDGET"
-	AboveProviderBudget Reason = "ABOVE_PROVIDER_BUDGET"
-	NotPriceable        Reason = "NOT_PRICEABLE"
+	ProviderDisabled       Reason = "PROVIDER_DISABLED"
+	ProviderPaused         Reason = "PROVIDER_PAUSED"
+	ProviderNeedsAttention Reason = "PROVIDER_NEEDS_ATTENTION"
+	ProviderExcluded       Reason = "PROVIDER_EXCLUDED"
+	ProviderNotTest        Reason = "PROVIDER_NOT_SIMULATED"
+	OfferDisabled          Reason = "OFFER_DISABLED"
+	OtherCurrency          Reason = "OTHER_CURRENCY"
+	BelowMinQuantity       Reason = "BELOW_MIN_QUANTITY"
+	AboveMaxQuantity       Reason = "ABOVE_MAX_QUANTITY"
+	NotYetAvailable        Reason = "NOT_YET_AVAILABLE"
+	NoLongerAvailable      Reason = "NO_LONGER_AVAILABLE"
+	AboveOrderBudget       Reason = "ABOVE_ORDER_BUDGET"
+	AboveProviderBudget    Reason = "ABOVE_PROVIDER_BUDGET"
+	NotPriceable           Reason = "NOT_PRICEABLE"
 )
 
 // Verdict is what became of one candidate.
@@ -126,6 +127,8 @@ func availability(request *Request, candidate *Candidate) Reason {
 		return ProviderDisabled
 	case provider.PausedAt != nil:
 		return ProviderPaused
+	case provider.Attention != "":
+		return ProviderNeedsAttention
 	case slices.Contains(request.Excluded, provider.ID):
 		return ProviderExcluded
 	case request.TestMode && !provider.Simulated:

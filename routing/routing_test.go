@@ -1,0 +1,182 @@
+package routing_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+	"github.com/govalues/decimal"
+	"pgregory.net/rapid"
+
+	"github.com/boostress/boostress/internal/id"
+	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/routing"
+)
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+func amount(text string) decimal.Decimal { return decimal.MustParse(text) }
+
+// candidate is an offer that fits request, for change.
+func candidate(change func(*routing.Candidate)) routing.Candidate {
+	provider := &order.Provider{ID: id.New(id.Provider), Enabled: true, Simulated: true, Currency: "EUR"}
+	c := routing.Candidate{Provider: provider, Offer: order.Offer{
+		ID: id.New(id.Offer), ProviderID: provider.ID, UnitPrice: amount("2.50"), Currency: "EUR",
+		MinQuantity: 1, MaxQuantity: 10, Enabled: true,
+	}}
+	if change != nil {
+		change(&c)
+	}
+	return c
+}
+
+func request() routing.Request {
+	return routing.Request{Quantity: 4, Currency: "EUR", Now: noon}
+}
+
+func TestEachReason(t *testing.T) {
+	t.Parallel()
+	at := func(moved time.Duration) *time.Time { moment := noon.Add(moved); return &moment }
+	limit := func(text string) *decimal.Decimal { value := amount(text); return &value }
+	tests := map[string]struct {
+		request   func(*routing.Request, *routing.Candidate)
+		candidate func(*routing.Candidate)
+		want      routing.Reason
+	}{
+		"fits":              {nil, nil, ""},
+		"provider disabled": {nil, func(c *routing.Candidate) { c.Provider.Enabled = false }, routing.ProviderDisabled},
+		"provider paused":   {nil, func(c *routing.Candidate) { c.Provider.PausedAt = at(0) }, routing.ProviderPaused},
+		"provider refuses":  {nil, func(c *routing.Candidate) { c.Provider.Attention = "bad key" }, routing.ProviderNeedsAttention},
+		"provider excluded": {func(r *routing.Request, c *routing.Candidate) { r.Excluded = []uuid.UUID{c.Provider.ID} }, nil, routing.ProviderExcluded},
+		"another excluded":  {func(r *routing.Request, _ *routing.Candidate) { r.Excluded = []uuid.UUID{id.New(id.Provider)} }, nil, ""},
+		"live in test mode": {func(r *routing.Request, c *routing.Candidate) { r.TestMode, c.Provider.Simulated = true, false }, nil, routing.ProviderNotTest},
+		"simulated in test": {func(r *routing.Request, _ *routing.Candidate) { r.TestMode = true }, nil, ""},
+		"offer disabled":    {nil, func(c *routing.Candidate) { c.Offer.Enabled = false }, routing.OfferDisabled},
+		"other currency":    {nil, func(c *routing.Candidate) { c.Offer.Currency = "USD" }, routing.OtherCurrency},
+		"too few":           {nil, func(c *routing.Candidate) { c.Offer.MinQuantity = 5 }, routing.BelowMinQuantity},
+		"just enough":       {nil, func(c *routing.Candidate) { c.Offer.MinQuantity = 4 }, ""},
+		"too many":          {nil, func(c *routing.Candidate) { c.Offer.MaxQuantity = 3 }, routing.AboveMaxQuantity},
+		"just few enough":   {nil, func(c *routing.Candidate) { c.Offer.MaxQuantity = 4 }, ""},
+		"any number":        {nil, func(c *routing.Candidate) { c.Offer.MaxQuantity = 0 }, ""},
+		"not yet":           {nil, func(c *routing.Candidate) { c.Offer.AvailableFrom = at(time.Nanosecond) }, routing.NotYetAvailable},
+		"from now":          {nil, func(c *routing.Candidate) { c.Offer.AvailableFrom = at(0) }, ""},
+		"no longer":         {nil, func(c *routing.Candidate) { c.Offer.AvailableUntil = at(0) }, routing.NoLongerAvailable},
+		"for a moment more": {nil, func(c *routing.Candidate) { c.Offer.AvailableUntil = at(time.Nanosecond) }, ""},
+		"above the budget":  {func(r *routing.Request, _ *routing.Candidate) { r.Budget = limit("9.999999") }, nil, routing.AboveOrderBudget},
+		"all of the budget": {func(r *routing.Request, _ *routing.Candidate) { r.Budget = limit("10") }, nil, ""},
+		"free, no budget": {func(r *routing.Request, c *routing.Candidate) {
+			r.Budget = limit("0")
+			c.Offer.UnitPrice = decimal.Zero
+		}, nil, ""},
+		"provider's budget":  {nil, func(c *routing.Candidate) { c.Provider.Budget, c.Provider.Reserved = limit("20"), amount("10.01") }, routing.AboveProviderBudget},
+		"spent counts":       {nil, func(c *routing.Candidate) { c.Provider.Budget, c.Provider.Spent = limit("20"), amount("10.01") }, routing.AboveProviderBudget},
+		"the last of it":     {nil, func(c *routing.Candidate) { c.Provider.Budget, c.Provider.Spent = limit("20"), amount("10") }, ""},
+		"overcharged before": {nil, func(c *routing.Candidate) { c.Provider.Budget, c.Provider.Overcharge = limit("99"), amount("1") }, routing.AboveProviderBudget},
+		"beyond all bounds":  {nil, func(c *routing.Candidate) { c.Offer.UnitPrice = amount("999999999999") }, routing.NotPriceable},
+	}
+	for name, test := range tests {
+		c, r := candidate(test.candidate), request()
+		if test.request != nil {
+			test.request(&r, &c)
+		}
+		decision := routing.Decide(r, []routing.Candidate{c})
+		got := decision.Verdicts[0]
+		if got.Reason != test.want || got.OfferID != c.Offer.ID || got.ProviderID != c.Provider.ID {
+			t.Errorf("%s: %+v, want %q", name, got, test.want)
+		}
+		if chosen := decision.Chosen != nil; chosen != (test.want == "") || chosen != (got.Rank == 1) {
+			t.Errorf("%s: chosen is %t, rank %d", name, chosen, got.Rank)
+		}
+		if test.want != "" && !strings.Contains(decision.Summary(), string(test.want)) {
+			t.Errorf("%s: the summary is %q", name, decision.Summary())
+		}
+	}
+}
+
+func TestNothingToDecide(t *testing.T) {
+	t.Parallel()
+	decision := routing.Decide(request(), nil)
+	if decision.Chosen != nil || len(decision.Verdicts) > 0 || !strings.Contains(decision.Summary(), "no offer") {
+		t.Errorf("out of nothing: %+v, %q", decision, decision.Summary())
+	}
+}
+
+func TestSummaryNamesEachReasonOnce(t *testing.T) {
+	t.Parallel()
+	off := candidate(func(c *routing.Candidate) { c.Offer.Enabled = false })
+	foreign := candidate(func(c *routing.Candidate) { c.Offer.Currency = "USD" })
+	decision := routing.Decide(request(), []routing.Candidate{foreign, off, off, foreign})
+	if want := "every offer was rejected: OFFER_DISABLED, OTHER_CURRENCY"; decision.Summary() != want {
+		t.Errorf("got %q, want %q", decision.Summary(), want)
+	}
+}
+
+func TestCheapestWinsAndTiesAreStable(t *testing.T) {
+	t.Parallel()
+	dear := candidate(func(c *routing.Candidate) { c.Offer.UnitPrice = amount("3") })
+	older, newer := candidate(nil), candidate(func(c *routing.Candidate) { c.Offer.UnitPrice = amount("2.500000") })
+	off := candidate(func(c *routing.Candidate) { c.Offer.Enabled, c.Offer.UnitPrice = false, amount("0.01") })
+	decision := routing.Decide(request(), []routing.Candidate{off, dear, newer, older})
+	var ranked []uuid.UUID
+	for _, verdict := range decision.Verdicts {
+		ranked = append(ranked, verdict.OfferID)
+	}
+	want := []uuid.UUID{older.Offer.ID, newer.Offer.ID, dear.Offer.ID, off.Offer.ID}
+	if diff := cmp.Diff(want, ranked); diff != "" {
+		t.Errorf("ranking (-want +got):\n%s", diff)
+	}
+	if decision.Chosen.Offer.ID != older.Offer.ID || decision.Verdicts[2].Rank != 3 || decision.Verdicts[3].Rank != 0 {
+		t.Errorf("decision is %+v", decision)
+	}
+}
+
+// drawn makes any candidate, fitting or not.
+func drawn() *rapid.Generator[routing.Candidate] {
+	return rapid.Custom(func(t *rapid.T) routing.Candidate {
+		return candidate(func(c *routing.Candidate) {
+			c.Provider.Enabled = rapid.IntRange(0, 5).Draw(t, "provider enabled") > 0
+			c.Offer.Enabled = rapid.IntRange(0, 5).Draw(t, "offer enabled") > 0
+			c.Offer.MinQuantity = rapid.IntRange(1, 5).Draw(t, "min")
+			c.Offer.Currency = rapid.SampledFrom([]order.Currency{"EUR", "EUR", "EUR", "USD"}).Draw(t, "currency")
+			price, err := decimal.New(rapid.Int64Range(0, 5).Draw(t, "price"), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Offer.UnitPrice = price
+		})
+	})
+}
+
+func TestDecideIsAFunctionOfTheSet(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		candidates := rapid.SliceOfN(drawn(), 0, 12).Draw(t, "candidates")
+		shuffled := rapid.Permutation(candidates).Draw(t, "shuffled")
+		r := request()
+		budget := amount("12")
+		r.Budget = &budget
+		one, other := routing.Decide(r, slices.Clone(candidates)), routing.Decide(r, shuffled)
+		if diff := cmp.Diff(one.Verdicts, other.Verdicts, cmpopts.EquateEmpty(), cmp.Comparer(decimal.Decimal.Equal)); diff != "" {
+			t.Fatalf("the order of the candidates matters:\n%s", diff)
+		}
+		if len(one.Verdicts) != len(candidates) || (one.Chosen == nil) != (other.Chosen == nil) {
+			t.Fatalf("%d verdicts on %d candidates, chosen %v and %v", len(one.Verdicts), len(candidates), one.Chosen, other.Chosen)
+		}
+		if one.Chosen == nil {
+			return
+		}
+		if one.Chosen.Offer.ID != other.Chosen.Offer.ID {
+			t.Fatalf("chosen %s and %s", one.Chosen.Offer.ID, other.Chosen.Offer.ID)
+		}
+		for _, c := range candidates { // nothing that fits by itself is cheaper
+			alone := routing.Decide(r, []routing.Candidate{c})
+			if alone.Chosen != nil && c.Offer.UnitPrice.Cmp(one.Chosen.Offer.UnitPrice) < 0 {
+				t.Fatalf("%s was chosen at %s, though there is %s at %s", one.Chosen.Offer.ID, one.Chosen.Offer.UnitPrice, c.Offer.ID, c.Offer.UnitPrice)
+			}
+		}
+	})
+}
