@@ -151,6 +151,7 @@ func (c *cluster) api() *process {
 	p := c.start("api", addr, "/readyz", "serve", "--roles", "api", "--addr", addr)
 	if c.client == nil {
 		c.client = c.signedIn(addr)
+		c.addProvider()
 	}
 	return p
 }
