@@ -20,7 +20,7 @@ const (
 )
 
 // maxGap is how many sequence numbers may be missing in a row: those that were given out and not yet written.
-const maxGap = 1 << 20
+const maxGap = 1 << 16
 
 var errRecord = errors.New("not a record of this version")
 
