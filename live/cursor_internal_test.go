@@ -3,6 +3,7 @@ package live
 import (
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,7 +118,7 @@ func FuzzCursor(f *testing.F) {
 		if _, err := cursors.decode(string(body)); err != nil && !errors.Is(err, ErrCursorInvalid) {
 			t.Fatal(err)
 		}
-		text := base64.RawURLEncoding.EncodeToString(append(body[:len(body):len(body)], cursors.mac(body)...))
+		text := base64.RawURLEncoding.EncodeToString(append(slices.Clip(body), cursors.mac(body)...))
 		value, err := cursors.decode(text)
 		if err != nil {
 			if !errors.Is(err, ErrCursorInvalid) {

@@ -14,7 +14,7 @@ type written struct {
 	id  int64
 }
 
-// history is a model of a server: transactions that begin, write and end in any order, and the snapshots taken on the
+// model is a model of a server: transactions that begin, write and end in any order, and the snapshots taken on the
 // way.
 type model struct {
 	events    []written
@@ -47,7 +47,7 @@ func drawModel(t *rapid.T) model {
 }
 
 func snapshotOf(t *rapid.T, next uint64, running []uint64) feed.Snapshot {
-	packed := []byte{byte(next), byte(len(running))}
+	packed := append(make([]byte, 0, 2+len(running)), byte(next), byte(len(running)))
 	last := uint64(0)
 	for _, xid := range running {
 		packed = append(packed, byte(xid-last))

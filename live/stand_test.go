@@ -110,10 +110,12 @@ func (s *stand) options() live.Options {
 	return live.Options{Cursors: s.cursors, Prefix: s.prefix, Log: slog.New(slog.NewTextHandler(s.t.Output(), nil))}
 }
 
-// run runs a service until the test, or stop, ends it.
-func (s *stand) run(service interface {
+type runner interface {
 	Run(ctx context.Context) error
-}) (stop func()) {
+}
+
+// run runs a service until the test, or stop, ends it.
+func (s *stand) run(service runner) (stop func()) {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	done := make(chan struct{})
 	go func() {

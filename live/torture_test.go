@@ -53,7 +53,7 @@ func TestTorture(t *testing.T) {
 	}
 	slices.SortFunc(orders, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 
-	var readers []*reader
+	readers := make([]*reader, 0, 4*len(hubs))
 	for i, hub := range hubs {
 		readers = append(readers,
 			&reader{name: fmt.Sprintf("hub %d", i), hubs: hubs[i : i+1], stays: true},
@@ -225,9 +225,13 @@ func breakRedis(s *stand, server *devstack.Server, random *rand.Rand, stop <-cha
 		case 2:
 			err = client.ClientKillByFilter(ctx, "TYPE", "pubsub").Err()
 		case 3:
-			err = errors.Join(server.Kill(ctx), until2(stop, 300*time.Millisecond), server.Start(ctx))
+			err = server.Kill(ctx)
+			until(stop, 300*time.Millisecond)
+			err = errors.Join(err, server.Start(ctx))
 		case 4:
-			err = errors.Join(server.Pause(), until2(stop, 1500*time.Millisecond), server.Resume())
+			err = server.Pause()
+			until(stop, 1500*time.Millisecond)
+			err = errors.Join(err, server.Resume())
 		}
 		if err != nil {
 			s.t.Logf("break redis: %v", err)
@@ -319,6 +323,7 @@ func (r *reader) wanted(all map[fact]bool) map[fact]bool {
 }
 
 func (r *reader) check(t *testing.T, all map[fact]bool) {
+	t.Helper()
 	want, last := r.wanted(all), make(map[uuid.UUID]int)
 	for _, f := range r.got {
 		if !want[f] {
@@ -347,10 +352,4 @@ func until(stop <-chan struct{}, length time.Duration) bool {
 	case <-timer.C:
 		return true
 	}
-}
-
-// until2 is until where the outcome does not matter.
-func until2(stop <-chan struct{}, length time.Duration) error {
-	until(stop, length)
-	return nil
 }
