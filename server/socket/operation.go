@@ -130,14 +130,12 @@ func (op *operation) end() bool {
 	}
 	c.mu.Unlock()
 	op.cancel()
-	if mine {
-		c.rest()
-	}
 	return mine
 }
 
 // run executes the operation and sends what it brings.
 func (op *operation) run(ctx context.Context, params *graphql.RawParams) {
+	defer op.conn.rest()
 	defer op.end()
 	ctx, ended := live.WithEnding(graphql.StartOperationTrace(ctx))
 	rc := op.bare()
