@@ -13,9 +13,16 @@ import (
 
 // CancelOrder stops whatever of the order has not reached a provider and asks the providers to stop the rest; what
 // was delivered stays delivered and paid. Canceling a canceled order changes nothing. Once everything was delivered
-// it fails with order.ErrFulfilled; for an order that the principal's account does not have, with order.ErrNotFound.
+// it fails with order.ErrFulfilled; for an order that the principal's account does not have, with order.ErrNotFound;
+// and with order.Faults where a test-mode key would reach a real provider.
 func (s *Service) CancelOrder(ctx context.Context, who account.Principal, orderID uuid.UUID) (*order.Order, error) {
 	return s.change(ctx, who, orderID, func(w *work, c *order.Case) error {
+		if who.TestMode && !c.Order.TestMode {
+			return order.Faults{{
+				Field: []string{"id"}, Code: order.CodeForbidden,
+				Message: "was not placed in test mode: a test-mode key can't cancel it",
+			}}
+		}
 		toAsk, err := c.AskCancel()
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package fulfillment
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -49,28 +50,36 @@ type createRequest struct {
 	key    string // of the whole batch
 	drafts []order.Draft
 	single bool           // paths are those of CreateOrderInput itself
-	faults []order.Faults // by place; a draft with faults is not placed
+	faults []order.Faults // by place; a draft with faults is placed only if an earlier request did so
 }
 
 // created is what became of a createRequest.
 type created struct {
 	orders  []*order.Order
 	faults  []order.Faults // by place, besides those of the request
+	batch   order.Faults   // of the batch's key
 	replays []uuid.UUID    // by place: made by an earlier request, to be read
 }
 
+func newCreated(count int) created {
+	return created{
+		orders: make([]*order.Order, count), faults: make([]order.Faults, count), replays: make([]uuid.UUID, count),
+	}
+}
+
 func (s *Service) create(ctx context.Context, request createRequest) ([]*order.Order, order.Faults, error) {
+	if faults := order.CheckKey(request.key); len(faults) > 0 {
+		return make([]*order.Order, len(request.drafts)), faults, nil
+	}
 	now := s.options.Clock()
 	request.faults = make([]order.Faults, len(request.drafts))
-	good := 0
+	ask := request.key != ""
 	for i := range request.drafts {
 		request.faults[i] = request.drafts[i].Validate(now)
-		if len(request.faults[i]) == 0 {
-			good++
-		}
+		ask = ask || len(request.faults[i]) == 0 || request.drafts[i].IdempotencyKey != ""
 	}
-	result := created{orders: make([]*order.Order, len(request.drafts)), faults: make([]order.Faults, len(request.drafts))}
-	if good > 0 {
+	result := newCreated(len(request.drafts))
+	if ask {
 		var err error
 		if result, err = s.creates.Do(ctx, request); err != nil {
 			return nil, nil, fmt.Errorf("create orders: %w", err)
@@ -79,15 +88,24 @@ func (s *Service) create(ctx context.Context, request createRequest) ([]*order.O
 	if err := s.readReplays(ctx, request.who.AccountID, &result); err != nil {
 		return nil, nil, err
 	}
-	var faults order.Faults
-	for i := range request.drafts {
-		mine := slices.Concat(request.faults[i], result.faults[i])
-		if !request.single {
+	return result.orders, request.allFaults(&result), nil
+}
+
+// allFaults lists the faults of a request by their paths. What was wrong with a draft does not matter where an earlier
+// request placed it: its deadline may have passed since, say.
+func (r *createRequest) allFaults(result *created) order.Faults {
+	faults := result.batch
+	for i := range r.drafts {
+		mine := result.faults[i]
+		if result.replays[i] == uuid.Nil {
+			mine = slices.Concat(r.faults[i], mine)
+		}
+		if !r.single {
 			mine = mine.Under("orders", strconv.Itoa(i))
 		}
 		faults = append(faults, mine...)
 	}
-	return result.orders, faults, nil
+	return faults
 }
 
 // readReplays fills in the orders that earlier requests made, as they are now.
@@ -106,8 +124,14 @@ func (s *Service) readReplays(ctx context.Context, accountID uuid.UUID, result *
 		return fmt.Errorf("read orders of an earlier request: %w", err)
 	}
 	for i, orderID := range result.replays {
-		if orderID != uuid.Nil {
-			result.orders[i] = found[orderID]
+		if orderID == uuid.Nil {
+			continue
+		}
+		if result.orders[i] = found[orderID]; result.orders[i] == nil {
+			result.faults[i] = order.Faults{{
+				Field: []string{fieldKey}, Code: order.CodeConflict,
+				Message: "the order that the first request with this key made is gone",
+			}}
 		}
 	}
 	return nil
@@ -125,6 +149,11 @@ func draftHash(drafts []order.Draft) ([]byte, error) {
 		if draft.Budget != nil {
 			draft.Budget = &order.Money{Amount: draft.Budget.Amount.Trim(0), Currency: draft.Budget.Currency}
 		}
+		draft.Metadata, draft.Destination.Attributes = hashable(draft.Metadata), hashable(draft.Destination.Attributes)
+		draft.Lines = slices.Clone(draft.Lines)
+		for l := range draft.Lines {
+			draft.Lines[l].Attributes = hashable(draft.Lines[l].Attributes)
+		}
 		plain[i] = draft
 	}
 	text, err := json.Marshal(plain) //nolint:musttag // it is only hashed
@@ -135,10 +164,28 @@ func draftHash(drafts []order.Draft) ([]byte, error) {
 	return sum[:], nil
 }
 
-// canonical sorts the keys of every object in a JSON text, so that two spellings of one input are one.
+// hashable returns JSON for what should be JSON and may not be: a batch may hold drafts that are refused.
+func hashable(value json.RawMessage) json.RawMessage {
+	if len(value) == 0 {
+		return nil
+	}
+	if json.Valid(value) {
+		return value
+	}
+	quoted, err := json.Marshal(string(value))
+	if err != nil {
+		return nil
+	}
+	return quoted
+}
+
+// canonical sorts the keys of every object in a JSON text, so that two spellings of one input are one. Numbers stay as
+// they are written: large ones that differ must not become the same.
 func canonical(text []byte) []byte {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
 	var parsed any
-	if err := json.Unmarshal(text, &parsed); err != nil {
+	if err := decoder.Decode(&parsed); err != nil {
 		return text
 	}
 	sorted, err := json.Marshal(parsed)

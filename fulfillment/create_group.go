@@ -2,7 +2,9 @@ package fulfillment
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -13,11 +15,17 @@ import (
 
 // creation is one transaction that places the orders of several requests.
 type creation struct {
-	requests   []createRequest
-	results    []created
-	claims     []claimOf // idempotency keys in use
-	placements []store.Placement
-	placed     []slot // by placement
+	requests []createRequest
+	results  []created
+	claims   []claimOf // idempotency keys in use
+	placed   []placement
+}
+
+// placement is a draft that is to become an order.
+type placement struct {
+	store.Placement
+
+	slot slot
 }
 
 // slot is the place of a draft: which request, which of its drafts.
@@ -52,17 +60,14 @@ func newCreation(requests []createRequest) (*creation, error) {
 	w := &creation{requests: requests, results: make([]created, len(requests))}
 	for r := range requests {
 		request := &requests[r]
-		count := len(request.drafts)
-		w.results[r] = created{
-			orders: make([]*order.Order, count), faults: make([]order.Faults, count), replays: make([]uuid.UUID, count),
-		}
+		w.results[r] = newCreated(len(request.drafts))
 		if request.key != "" {
 			if err := w.claim(slot{r, -1}, mutationCreateOrders, request.key, request.drafts); err != nil {
 				return nil, err
 			}
 		}
 		for d := range request.drafts {
-			if key := request.drafts[d].IdempotencyKey; key != "" && len(request.faults[d]) == 0 {
+			if key := request.drafts[d].IdempotencyKey; key != "" && len(order.CheckKey(key)) == 0 {
 				if err := w.claim(slot{r, d}, mutationCreateOrder, key, request.drafts[d:d+1]); err != nil {
 					return nil, err
 				}
@@ -94,11 +99,17 @@ func (w *creation) run(ctx context.Context, tx *store.Tx) (Committed, error) {
 			if settled[at] || len(w.requests[r].faults[d]) > 0 {
 				continue
 			}
-			placement, err := place(tx, w.requests[r].who, &w.requests[r].drafts[d])
+			draft := &w.requests[r].drafts[d]
+			// By the database's clock: what is late already must not slip past the watermark of the deadlines.
+			if late := draft.CheckDeadline(tx.Now); len(late) > 0 {
+				w.results[r].faults[d] = late
+				continue
+			}
+			placed, err := place(tx, w.requests[r].who, draft)
 			if err != nil {
 				return Committed{}, err
 			}
-			w.placements, w.placed = append(w.placements, placement), append(w.placed, at)
+			w.placed = append(w.placed, placement{placed, at})
 		}
 	}
 	return w.write(ctx, tx)
@@ -155,15 +166,17 @@ func (w *creation) drafts(at slot) []slot {
 	return all
 }
 
+// settle refuses the drafts that a key covers.
 func (w *creation) settle(at slot, settled map[slot]bool, code order.Code, reason error) {
-	field := []string{"idempotencyKey"}
+	refused := keyFault(code, reason)
+	if at.draft < 0 {
+		w.results[at.request].batch = refused
+	}
 	for _, one := range w.drafts(at) {
-		if settled[one] {
-			continue
+		if !settled[one] && at.draft >= 0 {
+			w.results[one.request].faults[one.draft] = refused
 		}
 		settled[one] = true
-		result := &w.results[one.request]
-		result.faults[one.draft] = order.Faults{{Field: field, Code: code, Message: reason.Error()}}
 	}
 }
 
@@ -178,25 +191,37 @@ func (w *creation) replay(at slot, settled map[slot]bool, made []uuid.UUID) {
 			w.results[one.request].replays[one.draft] = made[i]
 			continue
 		}
+		if len(w.requests[one.request].faults[one.draft]) > 0 {
+			continue
+		}
 		w.results[one.request].faults[one.draft] = order.Faults{{
-			Field: []string{"idempotencyKey"}, Code: order.CodeConflict,
+			Field: []string{fieldKey}, Code: order.CodeConflict,
 			Message: "the first request with this key refused this order: send it under a new key",
 		}}
 	}
 }
 
 func (w *creation) write(ctx context.Context, tx *store.Tx) (Committed, error) {
-	if len(w.placements) == 0 {
+	if len(w.placed) == 0 {
 		return Committed{}, nil
 	}
-	inserted, err := tx.InsertOrders(ctx, w.placements)
+	// In one order everywhere: transactions that place the same references then wait for each other, not in a circle.
+	slices.SortStableFunc(w.placed, func(a, b placement) int {
+		one, other := a.Case.Order, b.Case.Order
+		return cmp.Or(bytes.Compare(one.AccountID[:], other.AccountID[:]), cmp.Compare(one.Reference, other.Reference))
+	})
+	placements := make([]store.Placement, len(w.placed))
+	for i := range w.placed {
+		placements[i] = w.placed[i].Placement
+	}
+	inserted, err := tx.InsertOrders(ctx, placements)
 	if err != nil {
 		return Committed{}, err
 	}
 	var accepted []store.Placement
 	var tasks []task.Task
-	for i, placement := range w.placements {
-		at, o := w.placed[i], placement.Case.Order
+	for _, placed := range w.placed {
+		at, o := placed.slot, placed.Case.Order
 		if !inserted[o.ID] {
 			w.results[at.request].faults[at.draft] = order.Faults{{
 				Field: []string{"reference"}, Code: order.CodeReferenceTaken,
@@ -204,9 +229,9 @@ func (w *creation) write(ctx context.Context, tx *store.Tx) (Committed, error) {
 			}}
 			continue
 		}
-		accepted = append(accepted, placement)
+		accepted = append(accepted, placed.Placement)
 		w.results[at.request].orders[at.draft] = o
-		for _, f := range placement.Case.New {
+		for _, f := range placed.Case.New {
 			tasks = append(tasks, dispatchTask(o, f))
 		}
 	}
@@ -219,7 +244,10 @@ func (w *creation) write(ctx context.Context, tx *store.Tx) (Committed, error) {
 	if tasks, err = tx.TaskInsert(ctx, tasks); err != nil {
 		return Committed{}, err
 	}
-	return Committed{Tasks: tasks, Events: len(accepted)}, tx.KeepKeys(ctx, w.keep())
+	if err := tx.KeepKeys(ctx, w.keep()); err != nil {
+		return Committed{}, err
+	}
+	return Committed{Tasks: tasks, Events: len(accepted)}, nil
 }
 
 // keep lists the claims whose requests made something, with what they made.

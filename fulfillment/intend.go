@@ -153,7 +153,7 @@ func (w *work) intend(ctx context.Context, t *task.Task, step *Step) error {
 	case f.Status == order.FulfillmentUnknown, f.Status == order.FulfillmentSubmitting:
 		return w.reconcile(ctx, t, c, f, step)
 	case c.Order.Held:
-		w.later(t, heldWait, "the order is held", true)
+		w.later(t, heldWait, "the order is held")
 		return nil
 	case f.Status == order.FulfillmentRetryWait:
 		return w.again(t, c, f, step)
@@ -179,7 +179,7 @@ func (w *work) route(t *task.Task, c *order.Case, f *order.Fulfillment, step *St
 		return err
 	}
 	if decision.Chosen == nil {
-		w.later(t, unroutableWait, decision.Summary(), true)
+		w.later(t, unroutableWait, decision.Summary())
 		return c.Unroutable(f, decision.Summary())
 	}
 	if err := c.Submit(f, &decision.Chosen.Offer); err != nil {
@@ -257,9 +257,6 @@ func (w *work) again(t *task.Task, c *order.Case, f *order.Fulfillment, step *St
 }
 
 func (w *work) intendCancel(t *task.Task, f *order.Fulfillment, step *Step) error {
-	if f.Status != order.FulfillmentCancelRequested {
-		return w.finish(t, f)
-	}
 	for _, a := range w.attempts[f.ID] {
 		if a.Operation == order.OperationCancel && a.State == order.AttemptInFlight {
 			// Its worker is gone; asking to cancel once more does no harm.
@@ -267,6 +264,9 @@ func (w *work) intendCancel(t *task.Task, f *order.Fulfillment, step *Step) erro
 				return err
 			}
 		}
+	}
+	if f.Status != order.FulfillmentCancelRequested {
+		return w.finish(t, f)
 	}
 	*step = Step{
 		Kind: StepCancel, Task: *t, Attempt: *w.attempt(f, order.OperationCancel, order.CancelKey(f)),

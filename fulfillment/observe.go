@@ -3,6 +3,7 @@ package fulfillment
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -15,6 +16,7 @@ import (
 type Observation struct {
 	OrderID       uuid.UUID
 	FulfillmentID uuid.UUID
+	DueAt         *time.Time // when it was due as DuePolls listed it; a hint that came since is not lost then
 	Order         *order.ExternalOrder
 }
 
@@ -31,8 +33,35 @@ func (s *Service) DuePolls(
 	return *provider, due, err
 }
 
-// Observe takes in what a provider said, in one transaction, and plans when each is read again.
+// Observe takes in what a provider said, in one transaction, and plans when each is read again. Where something can't
+// be taken in, the rest is, and a person is told of it: it must not stand in the others' way for ever.
 func (s *Service) Observe(ctx context.Context, provider order.Provider, seen []Observation) error {
+	err := s.observeTogether(ctx, provider, seen, (*work).observeOne)
+	if err == nil || store.Transient(err) || ctx.Err() != nil {
+		return err
+	}
+	for i := range seen {
+		one := seen[i : i+1]
+		err := s.observeTogether(ctx, provider, one, (*work).observeOne)
+		if err == nil {
+			continue
+		}
+		if store.Transient(err) || ctx.Err() != nil {
+			return err
+		}
+		s.options.Log.ErrorContext(ctx, "what a provider said can't be taken in",
+			"provider", provider.ID, "fulfillment", one[0].FulfillmentID, "error", err)
+		if err := s.observeTogether(ctx, provider, one, (*work).skipOne); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) observeTogether(
+	ctx context.Context, provider order.Provider, seen []Observation,
+	take func(*work, context.Context, *order.Provider, *order.Case, *order.Fulfillment, *Observation) error,
+) error {
 	var committed Committed
 	err := s.store.Write(ctx, func(tx *store.Tx) error {
 		orderIDs := make([]uuid.UUID, len(seen))
@@ -44,7 +73,15 @@ func (s *Service) Observe(ctx context.Context, provider order.Provider, seen []O
 			return err
 		}
 		for i := range seen {
-			if err := w.observeOne(ctx, &provider, &seen[i]); err != nil {
+			c := w.cases[seen[i].OrderID]
+			if c == nil {
+				continue
+			}
+			f := c.Find(seen[i].FulfillmentID)
+			if f == nil || f.ProviderID == nil || *f.ProviderID != provider.ID {
+				continue
+			}
+			if err := take(w, ctx, &provider, c, f, &seen[i]); err != nil {
 				return fmt.Errorf("fulfillment %s: %w", seen[i].FulfillmentID, err)
 			}
 		}
@@ -58,24 +95,35 @@ func (s *Service) Observe(ctx context.Context, provider order.Provider, seen []O
 	return nil
 }
 
-func (w *work) observeOne(ctx context.Context, provider *order.Provider, seen *Observation) error {
-	c := w.cases[seen.OrderID]
-	if c == nil {
-		return nil
-	}
-	f := c.Find(seen.FulfillmentID)
-	if f == nil || f.ProviderID == nil || *f.ProviderID != provider.ID {
-		return nil
-	}
+func (w *work) observeOne(
+	ctx context.Context, provider *order.Provider, c *order.Case, f *order.Fulfillment, seen *Observation,
+) error {
+	hinted := seen.DueAt != nil && f.NextPollAt != nil && f.NextPollAt.After(*seen.DueAt) && !f.NextPollAt.After(w.tx.Now)
 	if f.ChargeOverdue(w.tx.Now) {
 		if err := c.AssumeCharge(f); err != nil {
 			return fmt.Errorf("assume charge: %w", err)
 		}
 	}
 	if seen.Order == nil || seen.Order.ExternalID != f.ExternalID {
-		return w.planPoll(ctx, provider, c, f)
+		w.planPoll(ctx, provider, c, f)
+	} else if err := w.observe(ctx, provider, c, f, *seen.Order); err != nil {
+		return err
 	}
-	return w.observe(ctx, provider, c, f, *seen.Order)
+	if hinted && f.NextPollAt != nil {
+		f.NextPollAt = &w.tx.Now
+	}
+	return nil
+}
+
+// skipOne leaves what a provider said to a person and plans the next reading.
+func (w *work) skipOne(
+	ctx context.Context, provider *order.Provider, c *order.Case, f *order.Fulfillment, _ *Observation,
+) error {
+	if err := c.NeedPerson(f, "what its provider says can't be taken in: see the log"); err != nil {
+		return fmt.Errorf("need person: %w", err)
+	}
+	w.planPoll(ctx, provider, c, f)
+	return nil
 }
 
 // EnsurePolls makes sure that a task waits or runs for every provider of which something is due to be read.

@@ -14,6 +14,9 @@ import (
 	"github.com/boostress/boostress/store"
 )
 
+// fieldKey is where every creating input has its idempotency key.
+const fieldKey = "idempotencyKey"
+
 // once runs create under an idempotency key, or, where an earlier request with this key and the same input did so,
 // returns the id of what that one made. Without a key it just runs create.
 func once(
@@ -22,6 +25,9 @@ func once(
 ) (uuid.UUID, error) {
 	if key == "" {
 		return create()
+	}
+	if err := order.CheckKey(key).Err(); err != nil {
+		return uuid.Nil, err
 	}
 	body, err := json.Marshal(input)
 	if err != nil {
@@ -49,5 +55,5 @@ func once(
 }
 
 func keyFault(code order.Code, reason error) order.Faults {
-	return order.Faults{{Field: []string{"idempotencyKey"}, Code: code, Message: reason.Error()}}
+	return order.Faults{{Field: []string{fieldKey}, Code: code, Message: reason.Error()}}
 }

@@ -17,21 +17,29 @@ func (w *work) reconcile(ctx context.Context, t *task.Task, c *order.Case, f *or
 	provider := w.providers[*f.ProviderID]
 	can, err := w.capabilities(ctx, provider)
 	if err != nil {
-		return err
-	}
-	last := w.lastOpen(f)
-	switch {
-	case last == nil:
-		return w.manual(t, c, f)
-	case canRepeat(can, w.attempts[f.ID], w.tx.Now) && w.chosen[*f.OfferID] != nil:
-		w.call(t, c, f, w.chosen[*f.OfferID], step)
+		w.later(t, unroutableWait, err.Error())
 		return nil
-	case can.Lookup:
+	}
+	last, offer := w.lastOpen(f), w.chosen[*f.OfferID]
+	find := func() error {
 		if err := w.settle(last, reconciling(last)); err != nil {
 			return err
 		}
 		*step = Step{Kind: StepFind, Task: *t, Attempt: *last, Provider: *provider}
 		return nil
+	}
+	// What is to end is rather looked up than asked for again, which might create it only now.
+	ending := c.Order.CancelAsked || c.Order.Expired || f.CancelAsked
+	switch {
+	case last == nil:
+		return w.manual(t, c, f)
+	case ending && can.Lookup:
+		return find()
+	case offer != nil && canRepeat(can, w.attempts[f.ID], last.Key, w.tx.Now):
+		w.call(t, c, f, offer, step)
+		return nil
+	case can.Lookup:
+		return find()
 	default:
 		return w.manual(t, c, f)
 	}
@@ -39,15 +47,17 @@ func (w *work) reconcile(ctx context.Context, t *task.Task, c *order.Case, f *or
 
 // loseInFlight turns creations whose caller is gone into UNKNOWN ones.
 func (w *work) loseInFlight(c *order.Case, f *order.Fulfillment, reason string) error {
+	lost := false
 	for _, a := range w.attempts[f.ID] {
 		if a.Operation == order.OperationCreate && a.State == order.AttemptInFlight {
+			lost = true
 			a.Class, a.Message = order.ClassUnknown, reason
 			if err := w.settle(a, order.AttemptUnknown); err != nil {
 				return err
 			}
 		}
 	}
-	if f.Status == order.FulfillmentSubmitting {
+	if f.Status == order.FulfillmentSubmitting || lost {
 		return c.Lost(f, reason)
 	}
 	return nil
@@ -73,13 +83,16 @@ func reconciling(a *order.Attempt) order.AttemptState {
 
 // canRepeat reports whether the same key may be sent again: the provider then answers with the first order, if there
 // is one. A repetition that was refused proves nothing about the first call and is not tried twice.
-func canRepeat(can order.Capabilities, attempts []*order.Attempt, now time.Time) bool {
+func canRepeat(can order.Capabilities, attempts []*order.Attempt, key string, now time.Time) bool {
 	if can.Idempotency != order.IdempotencyNative || can.ReplaysErrors {
 		return false
 	}
 	for _, a := range attempts {
-		tooOld := can.KeyLifetime > 0 && now.Sub(a.StartedAt) > can.KeyLifetime
-		if a.Operation == order.OperationCreate && (a.State == order.AttemptRejected || tooOld && a.State.Unsettled()) {
+		if a.Key != key {
+			continue
+		}
+		forgotten := can.KeyLifetime > 0 && now.Sub(a.StartedAt) > can.KeyLifetime
+		if a.State == order.AttemptRejected || forgotten && a.State.Unsettled() || a.CallNumber >= mostRepeats {
 			return false
 		}
 	}
@@ -97,8 +110,34 @@ func (w *work) manual(t *task.Task, c *order.Case, f *order.Fulfillment) error {
 	return w.finish(t, f)
 }
 
-// absentAfter is when a provider's "no such order" proves that an attempt left none: its lookup window, the longest
-// the call may have been on its way and the longest a frozen worker may have held it back have passed.
-func (w *work) absentAfter(a *order.Attempt, provider *order.Provider, can order.Capabilities) time.Time {
-	return a.StartedAt.Add(can.LookupWindow + provider.Timeout + w.service.options.Term)
+// absentAfter is from when on a provider's "no such order" proves that no open call left one: when its lookup window,
+// the longest a call may have been on its way and the longest a frozen worker may have held it back have passed; in
+// any case not before the window and a call's time after the last outcome was lost.
+func (w *work) absentAfter(f *order.Fulfillment, provider *order.Provider, can order.Capabilities) time.Time {
+	proven := f.UpdatedAt.Add(can.LookupWindow + provider.Timeout)
+	for _, a := range w.attempts[f.ID] {
+		if a.Operation != order.OperationCreate || !a.State.Unsettled() {
+			continue
+		}
+		if after := a.StartedAt.Add(can.LookupWindow + provider.Timeout + w.service.options.Term); after.After(proven) {
+			proven = after
+		}
+	}
+	return proven
+}
+
+// askedAt is when, at the earliest, the provider was asked: the answer may be as old. A task without a start proves
+// nothing.
+func askedAt(t *task.Task) time.Time {
+	if t.StartedAt == nil {
+		return time.Time{}
+	}
+	return *t.StartedAt
+}
+
+// lookupWait grows with the age of the call that is looked for, so that a provider that can't be asked for long is
+// asked ever more seldom.
+func (w *work) lookupWait(a *order.Attempt) time.Duration {
+	ceiling := min(max(w.tx.Now.Sub(a.StartedAt)/2, firstWait), longestWait)
+	return ceiling/2 + jitter(ceiling/2)
 }

@@ -1,6 +1,7 @@
 package fulfillment
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -13,8 +14,12 @@ import (
 	"github.com/boostress/boostress/task"
 )
 
-// mostCalls is how often one provider is called under one key before the quantity goes elsewhere.
-const mostCalls = 8
+// The most calls under one key.
+const (
+	mostCalls   = 8   // to create, before the quantity goes elsewhere or, with an open outcome, a person is told
+	mostRepeats = 100 // to create, before an open outcome is no longer found out by asking for the same again
+	mostCancels = 25  // to cancel, before the provider's silence counts as a refusal
+)
 
 // Record writes what came of steps in one transaction: attempts, fulfillments, orders, ledger, events, and the ends
 // of the tasks. The first result has, by place, ErrStale for a report whose claim is no longer held: nothing of it
@@ -129,8 +134,10 @@ func (w *work) recordCreate(
 		return w.recordAccepted(ctx, report, c, f, a)
 	case order.ClassRetryable, order.ClassRateLimited:
 		return w.recordWait(report, c, f, a)
-	case order.ClassRejected, order.ClassUnsupported, order.ClassNeedsAction, order.ClassAuth:
-		return w.recordRejected(ctx, report, c, f, a)
+	case order.ClassNeedsAction, order.ClassAuth:
+		return w.recordRefusal(report, c, f, a)
+	case order.ClassRejected, order.ClassUnsupported:
+		return w.recordRejected(report, c, f, a)
 	case order.ClassUnknown:
 	}
 	return w.recordUnknown(t, c, f, a, outcome.Message)
@@ -166,19 +173,20 @@ func (w *work) observe(
 		}
 		w.tasks = append(w.tasks, cancelTask(c.Order, f))
 	}
-	return w.planPoll(ctx, provider, c, f)
+	w.planPoll(ctx, provider, c, f)
+	return nil
 }
 
-func (w *work) planPoll(ctx context.Context, provider *order.Provider, c *order.Case, f *order.Fulfillment) error {
+func (w *work) planPoll(ctx context.Context, provider *order.Provider, c *order.Case, f *order.Fulfillment) {
 	if !f.Status.AtProvider() && !f.AwaitsCharge() && f.NextPollAt == nil {
-		return nil
+		return
 	}
 	can, err := w.capabilities(ctx, provider)
 	if err != nil {
-		return err
+		// What was seen must be kept, whatever is wrong with the adapter: without its bounds the usual ones hold.
+		can = order.Capabilities{}
 	}
 	c.PlanPoll(f, can)
-	return nil
 }
 
 // recordWait has the call made again later; the provider surely took nothing of this one.
@@ -203,29 +211,47 @@ func (w *work) recordWait(report *Report, c *order.Case, f *order.Fulfillment, a
 	if f.Status.Final() {
 		return w.finish(t, f)
 	}
-	w.later(t, max(outcome.RetryAfter, backoff(a.CallNumber)), outcome.Message, limited)
+	w.later(t, max(outcome.RetryAfter, backoff(a.CallNumber)), outcome.Message)
+	return nil
+}
+
+// recordRefusal is for a provider that takes nothing from us until a person has acted. It is passed over until then;
+// the quantity goes elsewhere, or waits.
+func (w *work) recordRefusal(report *Report, c *order.Case, f *order.Fulfillment, a *order.Attempt) error {
+	t, outcome := &report.Step.Task, &report.Outcome
+	if err := w.settle(a, order.AttemptRetryable); err != nil {
+		return err
+	}
+	if w.attention == nil {
+		w.attention = make(map[uuid.UUID]string, 1)
+	}
+	w.attention[report.Step.Provider.ID] = cmp.Or(outcome.Message, "it wants a person: "+string(outcome.Class))
+	if f.Status == order.FulfillmentUnknown {
+		w.later(t, backoff(a.CallNumber), outcome.Message)
+		return nil
+	}
+	if err := c.Retry(f, outcome.Message, true); err != nil {
+		return fmt.Errorf("retry: %w", err)
+	}
+	if f.Status.Final() {
+		return w.finish(t, f)
+	}
+	w.later(t, 0, outcome.Message)
 	return nil
 }
 
 // recordRejected sends the quantity elsewhere where that is allowed. While an earlier call's outcome is open, a
 // refusal proves nothing about it: the fulfillment stays UNKNOWN.
-func (w *work) recordRejected(
-	ctx context.Context, report *Report, c *order.Case, f *order.Fulfillment, a *order.Attempt,
-) error {
+func (w *work) recordRejected(report *Report, c *order.Case, f *order.Fulfillment, a *order.Attempt) error {
 	t, outcome := &report.Step.Task, &report.Outcome
 	if err := w.settle(a, order.AttemptRejected); err != nil {
 		return err
 	}
-	if outcome.Class == order.ClassNeedsAction || outcome.Class == order.ClassAuth {
-		if err := w.tx.SetProviderAttention(ctx, report.Step.Provider.ID, outcome.Message); err != nil {
-			return err
-		}
-	}
 	if f.Status == order.FulfillmentUnknown {
-		w.later(t, backoff(a.CallNumber), outcome.Message, false)
+		w.later(t, backoff(a.CallNumber), outcome.Message)
 		return nil
 	}
-	return w.reject(t, c, f, outcome.Message, outcome.Class != order.ClassRejected || outcome.Reroutable)
+	return w.reject(t, c, f, outcome.Message, outcome.Class == order.ClassUnsupported || outcome.Reroutable)
 }
 
 func (w *work) reject(t *task.Task, c *order.Case, f *order.Fulfillment, reason string, reroute bool) error {
@@ -240,17 +266,15 @@ func (w *work) recordUnknown(t *task.Task, c *order.Case, f *order.Fulfillment, 
 	if err := w.settle(a, order.AttemptUnknown); err != nil {
 		return err
 	}
-	if f.Status == order.FulfillmentSubmitting {
-		if err := c.Lost(f, reason); err != nil {
-			return fmt.Errorf("lose: %w", err)
-		}
+	if err := c.Lost(f, reason); err != nil {
+		return fmt.Errorf("lose: %w", err)
 	}
 	if a.CallNumber >= mostCalls {
 		if err := c.NeedPerson(f, "its provider never says what came of it: "+reason); err != nil {
 			return fmt.Errorf("need person: %w", err)
 		}
 	}
-	w.later(t, backoff(a.CallNumber), reason, true)
+	w.later(t, backoff(a.CallNumber), reason)
 	return nil
 }
 
@@ -261,20 +285,14 @@ func (w *work) recordFind(
 	if report.Outcome.Class == order.ClassAccepted && report.Outcome.Order != nil && !report.Absent {
 		return w.recordAccepted(ctx, report, c, f, a)
 	}
-	if !report.Absent {
-		w.later(t, max(report.Outcome.RetryAfter, backoff(t.Attempt)), report.Outcome.Message, true)
+	can, err := w.capabilities(ctx, provider)
+	if !report.Absent || err != nil {
+		w.later(t, max(report.Outcome.RetryAfter, w.lookupWait(a)), cmp.Or(report.Outcome.Message, "its provider can't be asked"))
 		return nil
 	}
-	can, err := w.capabilities(ctx, provider)
-	if err != nil {
-		return err
-	}
-	for _, open := range w.attempts[f.ID] {
-		proven := w.absentAfter(open, provider, can)
-		if open.State.Unsettled() && w.tx.Now.Before(proven) {
-			w.later(t, min(proven.Sub(w.tx.Now), can.LookupWindow/2+time.Second), "not found yet, which proves nothing", true)
-			return nil
-		}
+	if asked, proven := askedAt(t), w.absentAfter(f, provider, can); asked.Before(proven) {
+		w.later(t, min(max(proven.Sub(w.tx.Now), 0), can.LookupWindow/2)+time.Second, "not found yet, which proves nothing")
+		return nil
 	}
 	if err := w.settleAll(f, order.AttemptAbsent); err != nil {
 		return err
@@ -285,7 +303,7 @@ func (w *work) recordFind(
 	if f.Status.Final() {
 		return w.finish(t, f)
 	}
-	w.later(t, 0, f.Failure, true)
+	w.later(t, 0, f.Failure)
 	return nil
 }
 
@@ -308,14 +326,14 @@ func (w *work) recordCancel(
 		return w.refuseCancel(t, c, f, a, outcome.Message)
 	case order.ClassRetryable, order.ClassRateLimited, order.ClassUnknown, order.ClassAuth, order.ClassNeedsAction:
 	}
-	if t.Attempt >= t.MaxAttempts {
+	if a.CallNumber >= mostCancels {
 		return w.refuseCancel(t, c, f, a, "the provider never answered: "+outcome.Message)
 	}
 	// Asking once more does no harm, so that even an open outcome is simply asked again.
 	if err := w.settle(a, order.AttemptRetryable); err != nil {
 		return err
 	}
-	w.later(t, max(outcome.RetryAfter, backoff(t.Attempt)), outcome.Message, outcome.Class == order.ClassRateLimited)
+	w.later(t, max(outcome.RetryAfter, backoff(a.CallNumber)), outcome.Message)
 	return nil
 }
 
@@ -341,5 +359,10 @@ const (
 func backoff(calls int) time.Duration {
 	const mostDoublings = 20
 	ceiling := min(longestWait, firstWait<<min(max(calls-1, 0), mostDoublings))
-	return time.Duration(rand.Int64N(int64(ceiling)) + 1) //nolint:gosec // jitter is no secret
+	return jitter(ceiling)
+}
+
+// jitter is a random part of most, above zero.
+func jitter(most time.Duration) time.Duration {
+	return time.Duration(rand.Int64N(int64(most)) + 1) //nolint:gosec // jitter is no secret
 }

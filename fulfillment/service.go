@@ -39,7 +39,8 @@ type Options struct {
 	// CheckAddress fails when a provider must not be reached at an address.
 	CheckAddress func(baseURL string) error
 	Seal         *seal.Keyring
-	Log          *slog.Logger
+	// Log is told of what nobody could mend at once; default: nothing is logged.
+	Log *slog.Logger
 	// Term is how long a silent worker keeps its claims; default 10 s.
 	Term time.Duration
 	// Clock is read only to check input; what is written carries the database's time. Default time.Now.
@@ -71,6 +72,9 @@ func New(st *store.Store, options Options) *Service {
 	}
 	if options.Clock == nil {
 		options.Clock = time.Now
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{store: st, options: options}
 	s.creates = group.New(mostCreates, createLanes, s.createTogether)

@@ -32,6 +32,7 @@ type work struct {
 	chosen    map[uuid.UUID]*order.Offer // by id: of fulfillments that have one already
 	providers map[uuid.UUID]*order.Provider
 
+	attention       map[uuid.UUID]string // of providers that want a person
 	newAttempts     []*order.Attempt
 	changedAttempts []*order.Attempt
 	decisions       []store.Decision
@@ -98,6 +99,9 @@ func (w *work) save(ctx context.Context) (Committed, error) {
 	if err == nil {
 		err = w.tx.InsertDecisions(ctx, w.decisions)
 	}
+	if err == nil {
+		err = w.tx.SetProviderAttention(ctx, w.attention)
+	}
 	if err != nil {
 		return Committed{}, err
 	}
@@ -140,9 +144,10 @@ func (w *work) finish(t *task.Task, f *order.Fulfillment) error {
 	return nil
 }
 
-// later has a task run again after a wait. free: the run does not count as one of its attempts.
-func (w *work) later(t *task.Task, wait time.Duration, reason string, free bool) {
-	w.retries = append(w.retries, store.TaskRetry{Task: *t, DueAt: w.tx.Now.Add(wait), Error: reason, Refund: free})
+// later has a task run again after a wait. The run does not count as one of its attempts: those are for runs that
+// break down, and a fulfillment whose task ran out of them would be stuck.
+func (w *work) later(t *task.Task, wait time.Duration, reason string) {
+	w.retries = append(w.retries, store.TaskRetry{Task: *t, DueAt: w.tx.Now.Add(wait), Error: reason, Refund: true})
 }
 
 // attempt writes the intent of a call under key: the next one after those that were made under it.

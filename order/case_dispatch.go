@@ -72,8 +72,13 @@ func (c *Case) Retry(f *Fulfillment, reason string, newGeneration bool) error {
 	})
 }
 
-// Lost notes that the provider was called and nobody knows what came of it.
+// Lost notes that the provider was called and nobody knows what came of it. Of one that is UNKNOWN already only the
+// time is noted: since then, at the latest, no call is on its way any more.
 func (c *Case) Lost(f *Fulfillment, reason string) error {
+	if f.Status == FulfillmentUnknown {
+		c.touch(f)
+		return nil
+	}
 	return c.record(EventOutcomeUnknown, f, func() error {
 		f.Failure = reason
 		return c.become(f, FulfillmentUnknown)

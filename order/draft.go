@@ -53,7 +53,7 @@ func (d *Draft) Quantity() int {
 func (d *Draft) Validate(now time.Time) Faults {
 	var check checker
 	check.text(d.Reference, MaxReference, true, "reference")
-	check.text(d.IdempotencyKey, MaxIdempotency, false, "idempotencyKey")
+	check.faults = append(check.faults, CheckKey(d.IdempotencyKey)...)
 	check.text(d.Category, MaxName, true, "category")
 	check.text(d.Destination.Name, MaxName, false, "destination", "name")
 	check.object(d.Destination.Attributes, "destination", "attributes")
@@ -62,6 +62,13 @@ func (d *Draft) Validate(now time.Time) Faults {
 	check.faults = append(check.faults, d.CheckDeadline(now)...)
 	d.validateBudget(&check)
 	d.validateLines(&check)
+	return check.faults
+}
+
+// CheckKey lists what is wrong with an idempotency key; "" is none, which is fine.
+func CheckKey(key string) Faults {
+	var check checker
+	check.text(key, MaxIdempotency, false, "idempotencyKey")
 	return check.faults
 }
 

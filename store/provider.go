@@ -64,9 +64,17 @@ func (t *Tx) UpdateProvider(ctx context.Context, p *order.Provider, sealed []byt
 	return providerOf(row), nil
 }
 
-// SetProviderAttention notes why a person should look at a provider.
-func (t *Tx) SetProviderAttention(ctx context.Context, providerID uuid.UUID, attention string) error {
-	return domainError("set provider attention", t.queries.ProviderAttention(ctx, attention, providerID))
+// SetProviderAttention notes why a person should look at providers, by their ids.
+func (t *Tx) SetProviderAttention(ctx context.Context, attention map[uuid.UUID]string) error {
+	if len(attention) == 0 {
+		return nil
+	}
+	ids := make([]uuid.UUID, 0, len(attention))
+	for providerID := range attention {
+		ids = append(ids, providerID)
+	}
+	texts := column(ids, func(providerID uuid.UUID) string { return attention[providerID] })
+	return domainError("set provider attention", t.queries.ProviderAttention(ctx, ids, texts))
 }
 
 // LockOffer reads an offer of an account for change.
@@ -165,4 +173,13 @@ func (t *Tx) HintPolls(
 		return 0, domainError("hint polls", err)
 	}
 	return len(hinted), nil
+}
+
+// ProviderByName reads an account's provider. It fails with order.ErrNotFound.
+func (s *Store) ProviderByName(ctx context.Context, accountID uuid.UUID, name string) (*order.Provider, error) {
+	row, err := s.queries.ProviderByName(ctx, accountID, name)
+	if err != nil {
+		return nil, domainError("read provider", err)
+	}
+	return providerOf(row), nil
 }

@@ -116,7 +116,9 @@ func (p *poller) together(
 	}
 	seen := make([]fulfillment.Observation, len(due))
 	for i, f := range due {
-		seen[i] = fulfillment.Observation{OrderID: f.OrderID, FulfillmentID: f.ID, Order: byID[f.ExternalID]}
+		seen[i] = fulfillment.Observation{
+			OrderID: f.OrderID, FulfillmentID: f.ID, DueAt: f.NextPollAt, Order: byID[f.ExternalID],
+		}
 	}
 	return p.service.Observe(ctx, provider, seen)
 }
@@ -165,7 +167,7 @@ func (p *poller) oneByOne(
 func (p *poller) readOne(
 	ctx context.Context, provider order.Provider, adapter providerapi.Provider, f *order.Fulfillment,
 ) (fulfillment.Observation, error) {
-	seen := fulfillment.Observation{OrderID: f.OrderID, FulfillmentID: f.ID}
+	seen := fulfillment.Observation{OrderID: f.OrderID, FulfillmentID: f.ID, DueAt: f.NextPollAt}
 	err := p.ask(ctx, provider, func(ctx context.Context) (order.ExternalOrder, error) {
 		found, err := adapter.Get(ctx, f.ExternalID)
 		if err == nil {

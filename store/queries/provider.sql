@@ -25,8 +25,9 @@ SELECT * FROM providers WHERE id = ANY(@ids::uuid[]) ORDER BY id;
 SELECT * FROM providers WHERE id = ANY(@ids::uuid[]) AND budget IS NOT NULL ORDER BY id FOR NO KEY UPDATE;
 
 -- name: ProviderCount :exec
--- Moves the sums of the ledger; rows are locked in id order, so that groups can't deadlock.
-WITH held AS (SELECT id FROM providers WHERE id = ANY(@ids::uuid[]) ORDER BY id FOR NO KEY UPDATE)
+-- Moves the sums of the ledger. Rows are locked in one order everywhere, those with a budget first: routing has locked
+-- these already, and groups must not wait for each other in a circle.
+WITH held AS (SELECT id FROM providers WHERE id = ANY(@ids::uuid[]) ORDER BY budget IS NULL, id FOR NO KEY UPDATE)
 UPDATE providers p SET reserved = p.reserved + u.reserved::numeric, spent = p.spent + u.spent::numeric,
     overcharge = p.overcharge + u.overcharge::numeric
 FROM held JOIN (SELECT unnest(@ids::uuid[]) AS id, unnest(@reserveds::text[]) AS reserved,
@@ -34,7 +35,12 @@ FROM held JOIN (SELECT unnest(@ids::uuid[]) AS id, unnest(@reserveds::text[]) AS
 WHERE p.id = held.id;
 
 -- name: ProviderAttention :exec
-UPDATE providers SET attention = @attention WHERE id = @id AND attention <> @attention;
+WITH held AS (
+    SELECT id FROM providers WHERE id = ANY(@ids::uuid[]) AND attention = '' ORDER BY budget IS NULL, id FOR NO KEY UPDATE
+)
+UPDATE providers p SET attention = u.attention
+FROM held JOIN (SELECT unnest(@ids::uuid[]) AS id, unnest(@attentions::text[]) AS attention) u ON u.id = held.id
+WHERE p.id = held.id;
 
 -- name: OfferInsert :one
 INSERT INTO offers (id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency,
@@ -69,3 +75,6 @@ ORDER BY offers.id LIMIT 10000;
 
 -- name: OfferGetMany :many
 SELECT * FROM offers WHERE id = ANY(@ids::uuid[]) ORDER BY id;
+
+-- name: ProviderByName :one
+SELECT * FROM providers WHERE account_id = $1 AND name = $2;

@@ -324,11 +324,16 @@ func (q *Queries) OfferUpdate(ctx context.Context, arg OfferUpdateParams) (Offer
 }
 
 const providerAttention = `-- name: ProviderAttention :exec
-UPDATE providers SET attention = $1 WHERE id = $2 AND attention <> $1
+WITH held AS (
+    SELECT id FROM providers WHERE id = ANY($1::uuid[]) AND attention = '' ORDER BY budget IS NULL, id FOR NO KEY UPDATE
+)
+UPDATE providers p SET attention = u.attention
+FROM held JOIN (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS attention) u ON u.id = held.id
+WHERE p.id = held.id
 `
 
-func (q *Queries) ProviderAttention(ctx context.Context, attention string, iD uuid.UUID) error {
-	_, err := q.db.Exec(ctx, providerAttention, attention, iD)
+func (q *Queries) ProviderAttention(ctx context.Context, ids []uuid.UUID, attentions []string) error {
+	_, err := q.db.Exec(ctx, providerAttention, ids, attentions)
 	return err
 }
 
@@ -365,7 +370,7 @@ func (q *Queries) ProviderByName(ctx context.Context, accountID uuid.UUID, name 
 }
 
 const providerCount = `-- name: ProviderCount :exec
-WITH held AS (SELECT id FROM providers WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE)
+WITH held AS (SELECT id FROM providers WHERE id = ANY($1::uuid[]) ORDER BY budget IS NULL, id FOR NO KEY UPDATE)
 UPDATE providers p SET reserved = p.reserved + u.reserved::numeric, spent = p.spent + u.spent::numeric,
     overcharge = p.overcharge + u.overcharge::numeric
 FROM held JOIN (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS reserved,
@@ -373,7 +378,8 @@ FROM held JOIN (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS reserved,
 WHERE p.id = held.id
 `
 
-// Moves the sums of the ledger; rows are locked in id order, so that groups can't deadlock.
+// Moves the sums of the ledger. Rows are locked in one order everywhere, those with a budget first: routing has locked
+// these already, and groups must not wait for each other in a circle.
 func (q *Queries) ProviderCount(ctx context.Context, ids []uuid.UUID, reserveds []string, spents []string, overcharges []string) error {
 	_, err := q.db.Exec(ctx, providerCount,
 		ids,
