@@ -78,7 +78,7 @@ func newCluster(t *testing.T) *cluster {
 		"DATABASE_URL="+c.stack.DatabaseURL, "REDIS_URL="+c.stack.RedisURL,
 		"BOOSTRESS_SECRET_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
 		"BOOSTRESS_ADMIN_PASSWORD="+adminPassword, "BOOSTRESS_ALLOWED_NETWORKS=127.0.0.0/8",
-		"BOOSTRESS_SANDBOX_TOKEN="+sandboxToken, "BOOSTRESS_LOG_LEVEL=debug",
+		"BOOSTRESS_SANDBOX_TOKEN="+sandboxToken, "BOOSTRESS_LOG_LEVEL=warn",
 	)
 	return c
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/boostress/boostress/internal/gqlclient"
-	"github.com/boostress/boostress/internal/testkit"
 )
 
 var errRefused = errors.New("refused")
@@ -19,8 +18,9 @@ const (
 		orders { id } userErrors { field code message } } }`
 	openOrders  = `{ open: orders(filter: {isOpen: true}, first: 1) { totalCount } }`
 	countOrders = `query($status: [OrderStatus!]) { orders(filter: {status: $status}, first: 1) { totalCount } }`
-	orderOfID   = `query($id: ID!) { order(id: $id) { status attention fulfillments(first: 10) { nodes { status failure
-		attempts(first: 20) { nodes { state class message callNumber } } } } } }`
+	someOpen    = `{ orders(filter: {isOpen: true}, first: 3) { nodes { id status attention fulfillments(first: 5) { nodes {
+		status failure nextPollAt attempts(first: 20) { nodes { state class message callNumber startedAt } } } } } }
+		taskResults(filter: {state: [PENDING, STARTED, RETRY]}, first: 5) { nodes { kind state attempt error dueAt } } }`
 	drafts = 20 // orders in one createOrders
 )
 
@@ -91,7 +91,17 @@ func (c *cluster) count(status string) int {
 func (c *cluster) settled(within time.Duration) time.Duration {
 	c.t.Helper()
 	begun := time.Now()
-	testkit.Eventually(c.t, within, "every order has ended", func() bool { return c.open() == 0 })
+	late := time.After(within)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for c.open() != 0 {
+		select {
+		case <-tick.C:
+		case <-late:
+			c.explain()
+			c.t.Fatalf("%d orders have not ended within %v", c.open(), within)
+		}
+	}
 	return time.Since(begun)
 }
 
@@ -133,12 +143,12 @@ func (c *cluster) invariants() {
 	}
 }
 
-// explain logs how an order stands, for a test that failed.
-func (c *cluster) explain(id string) {
+// explain logs how a few open orders stand, for a test that failed.
+func (c *cluster) explain() {
 	c.t.Helper()
-	var order json.RawMessage
-	if err := c.client.Do(c.t.Context(), orderOfID, map[string]any{"id": id}, &order); err != nil {
+	var orders json.RawMessage
+	if err := c.client.Do(c.t.Context(), someOpen, nil, &orders); err != nil {
 		c.t.Log(err)
 	}
-	c.t.Logf("order %s: %s", id, order)
+	c.t.Logf("open orders: %s", orders)
 }

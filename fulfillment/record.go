@@ -353,6 +353,8 @@ func (w *work) refuseCancel(t *task.Task, c *order.Case, f *order.Fulfillment, a
 const (
 	firstWait   = time.Second
 	longestWait = 5 * time.Minute
+	// An outcome that is not known holds up its quantity: it is asked after more often than a refusal is.
+	longestDoubt = 15 * time.Second
 )
 
 // backoff is exponential with full jitter, so that calls that failed together don't come back together.
