@@ -15,11 +15,12 @@ import (
 
 type doctorCommand struct {
 	stores
-	Addr         string `env:"BOOSTRESS_ADDR" default:":8080" help:"Where this machine's server listens, for --ready (${default})."`
-	Ready        bool   `help:"Only ask the server at --addr whether it is ready."`
-	Invariants   bool   `help:"Check the nine invariants of docs/architecture.md on the database, read-only."`
-	SandboxURL   string `name:"sandbox-url" env:"BOOSTRESS_SANDBOX_URL" help:"With --invariants: compare with the ledger of the simulated providers at this address." placeholder:"URL"` //nolint:lll // a tag
-	SandboxToken string `name:"sandbox-token" env:"BOOSTRESS_SANDBOX_TOKEN" help:"Opens that ledger." placeholder:"TOKEN"`
+	Addr         string        `env:"BOOSTRESS_ADDR" default:":8080" help:"Where this machine's server listens, for --ready (${default})."`
+	Term         time.Duration `env:"BOOSTRESS_TERM" default:"10s" help:"How long a silent worker keeps its claims, as the servers are told (${default})."` //nolint:lll // a tag
+	Ready        bool          `help:"Only ask the server at --addr whether it is ready."`
+	Invariants   bool          `help:"Check the nine invariants of docs/architecture.md on the database, read-only."`
+	SandboxURL   string        `name:"sandbox-url" env:"BOOSTRESS_SANDBOX_URL" help:"With --invariants: compare with the ledger of the simulated providers at this address." placeholder:"URL"` //nolint:lll // a tag
+	SandboxToken string        `name:"sandbox-token" env:"BOOSTRESS_SANDBOX_TOKEN" help:"Opens that ledger." placeholder:"TOKEN"`
 }
 
 var (
