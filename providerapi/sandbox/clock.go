@@ -160,6 +160,10 @@ func (s *Server) stepAll(due []step) error {
 	for _, one := range changed {
 		one.entry.provider.hooks.changed(one.entry)
 	}
+	// Only now, so that one webhook tells of many.
+	for _, one := range changed {
+		one.entry.provider.hooks.wake()
+	}
 	s.clock.push(again...)
 	return nil
 }

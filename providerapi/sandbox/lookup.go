@@ -113,6 +113,7 @@ func (c *call) cancel() {
 		return
 	}
 	c.p.hooks.changed(e)
+	c.p.hooks.wake()
 	c.order(http.StatusOK, order)
 }
 

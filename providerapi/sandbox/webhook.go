@@ -35,15 +35,18 @@ type hooks struct {
 	sent    int
 }
 
-// changed notes that an order changed. It never waits.
+// changed notes that an order changed; wake then lets the sender know. Neither waits.
 func (h *hooks) changed(e *entry) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	if len(h.pending) < maxPending {
 		h.pending = append(h.pending, change{e.id, e.key})
 	} else {
 		h.dropped++
 	}
-	h.mu.Unlock()
+}
+
+func (h *hooks) wake() {
 	select {
 	case h.kick <- struct{}{}:
 	default:
