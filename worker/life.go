@@ -44,6 +44,9 @@ func (l *life) alive() bool {
 }
 
 func (l *life) check() error {
+	if l.ctx.Err() != nil {
+		return context.Cause(l.ctx)
+	}
 	if !l.alive() {
 		return ErrSilent
 	}
@@ -90,8 +93,13 @@ func newLives(pulse pulse, self store.Worker, term time.Duration, running func()
 	}
 }
 
-// beatsPerTerm: two may be lost before half a term is over, so one loss or one slow answer harms nothing.
-const beatsPerTerm = 4
+// How often heartbeats are sent, how long each may take, and how soon one that was lost is sent again, as parts of a
+// term: so one or two may be lost before half a term is over.
+const (
+	beatPart    = 4
+	timeoutPart = 8
+	againPart   = 16
+)
 
 // run registers and beats until ctx ends, then unregisters. What its lives come to is recorded until last ends.
 func (s *lives) run(ctx, last context.Context) {
@@ -99,7 +107,7 @@ func (s *lives) run(ctx, last context.Context) {
 		l, err := s.register(ctx, last)
 		if err != nil {
 			s.log.WarnContext(ctx, "worker not registered", "error", err)
-			wait(ctx, s.term/beatsPerTerm)
+			wait(ctx, s.term/beatPart)
 			continue
 		}
 		s.set(l)
@@ -116,7 +124,7 @@ func (s *lives) run(ctx, last context.Context) {
 }
 
 func (s *lives) register(ctx, last context.Context) (*life, error) {
-	asking, cancel := context.WithTimeout(ctx, s.term/beatsPerTerm)
+	asking, cancel := context.WithTimeout(ctx, s.term/beatPart)
 	defer cancel()
 	self, sent := s.self, time.Now()
 	self.ID = id.New(id.Worker)
@@ -131,15 +139,11 @@ func (s *lives) register(ctx, last context.Context) (*life, error) {
 
 // keep beats until ctx ends (nil) or the life is over (ErrSilent).
 func (s *lives) keep(ctx context.Context, l *life) error {
-	ticker := time.NewTicker(s.term / beatsPerTerm)
-	defer ticker.Stop()
-	over := time.NewTimer(l.half)
-	defer over.Stop()
+	next := time.NewTimer(s.term / beatPart)
+	defer next.Stop()
 	for {
 		select {
-		case <-ticker.C:
-		case <-over.C:
-			return fmt.Errorf("%w for half a term", ErrSilent)
+		case <-next.C:
 		case <-ctx.Done():
 			return nil
 		}
@@ -147,17 +151,21 @@ func (s *lives) keep(ctx context.Context, l *life) error {
 			return fmt.Errorf("%w for half a term", ErrSilent)
 		}
 		sent := time.Now()
-		asking, cancel := context.WithDeadline(ctx, l.beat.Load().Add(l.half))
+		over := l.beat.Load().Add(l.half)
+		asking, cancel := context.WithTimeout(ctx, min(s.term/timeoutPart, time.Until(over)))
 		alive, err := s.pulse.WorkerBeat(asking, l.id, s.running(), s.term)
 		cancel()
 		switch {
-		case err != nil && ctx.Err() == nil:
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
 			s.log.WarnContext(ctx, "heartbeat failed", "worker", l.id, "error", err)
-		case err == nil && !alive:
+			next.Reset(min(s.term/againPart, time.Until(over)))
+		case !alive:
 			return fmt.Errorf("%w for a whole term", ErrSilent)
-		case err == nil:
+		default:
 			l.beat.Store(&sent)
-			over.Reset(time.Until(sent.Add(l.half)))
+			next.Reset(s.term / beatPart)
 		}
 	}
 }

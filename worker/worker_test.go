@@ -231,3 +231,34 @@ func TestPausedQueueIsNotServed(t *testing.T) {
 	}
 	e.finished(task.Success, 2)
 }
+
+// A worker that lost its claims while it ran goes on running; what it comes to counts no more.
+func TestZombiesLateWriteChangesNothing(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.sweeper(nil)
+	began, wake, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	stop := e.worker(func(ctx context.Context, run task.Task) (json.RawMessage, error) {
+		if run.Attempt > 1 {
+			return json.RawMessage(`"second"`), nil
+		}
+		close(began)
+		<-ctx.Done() // its worker noticed
+		if err := worker.Check(ctx); !errors.Is(err, worker.ErrSilent) {
+			t.Errorf("a silent worker may still send: %v", err)
+		}
+		<-wake
+		close(ended)
+		return json.RawMessage(`"zombie"`), nil
+	}, nil)
+	e.announcer().Announce(e.insert(newTask(nil)))
+	<-began
+	e.execute("UPDATE workers SET heartbeat_at = now() - interval '1 minute'")
+	e.finished(task.Success, 1)
+	close(wake)
+	<-ended
+	stop() // waits for the zombie's write
+	if diff := cmp.Diff([]string{`2 "second"`}, query[string](e, "SELECT attempt || ' ' || result::text FROM task_results")); diff != "" {
+		t.Errorf("results (-want +got):\n%s", diff)
+	}
+}
