@@ -6,11 +6,15 @@ import (
 	"github.com/boostress/boostress/access"
 	"github.com/boostress/boostress/account"
 	"github.com/boostress/boostress/graph"
+	"github.com/boostress/boostress/internal/request"
 )
 
-// SignIn begins a browser session.
+// SignIn begins a browser session, where the answer can carry its cookie.
 func (m mutation) SignIn(ctx context.Context, input graph.SignInInput) (*graph.SignInPayload, error) {
-	in, err := m.options.Access.SignIn(ctx, input.Username, input.Password, m.options.ClientIP(ctx))
+	if !request.TakesCookies(ctx) {
+		return nil, refuse(codeBadUserInput, "sign in by an HTTP request: a websocket can't keep a cookie")
+	}
+	in, err := m.options.Access.SignIn(ctx, input.Username, input.Password, request.ClientIP(ctx))
 	faults, ok := userErrors(err)
 	if !ok {
 		return nil, err
@@ -18,7 +22,7 @@ func (m mutation) SignIn(ctx context.Context, input graph.SignInInput) (*graph.S
 	payload := &graph.SignInPayload{UserErrors: faults}
 	if err == nil {
 		// The record decides when the session ends; the cookie only must not be gone before.
-		m.options.Cookies.SetSession(ctx, in.Token, in.Session.CreatedAt.Add(account.SessionMost))
+		request.Cookies{}.SetSession(ctx, in.Token, in.Session.CreatedAt.Add(account.SessionMost))
 		payload.User = &in.User
 	}
 	return payload, nil
@@ -36,7 +40,7 @@ func (m mutation) SignOut(ctx context.Context) (*graph.SignOutPayload, error) {
 		return nil, err
 	}
 	if err == nil {
-		m.options.Cookies.ClearSession(ctx)
+		request.Cookies{}.ClearSession(ctx)
 	}
 	return &graph.SignOutPayload{UserErrors: faults}, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/boostress/boostress/access"
 	"github.com/boostress/boostress/graph/scalar"
+	"github.com/boostress/boostress/internal/request"
 	"github.com/boostress/boostress/live"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/store"
@@ -64,7 +65,7 @@ func (r *Root) Present(ctx context.Context, err error) *gqlerror.Error {
 		Message: known.Message, Path: shown.Path, Locations: shown.Locations,
 		Extensions: map[string]any{extensionCode: known.Code, extensionRetryable: known.Retryable},
 	}
-	if requestID := r.options.RequestID(ctx); requestID != "" {
+	if requestID := request.ID(ctx); requestID != "" {
 		presented.Extensions[extensionRequest] = requestID
 	}
 	return presented
@@ -88,7 +89,7 @@ func (r *Root) classify(ctx context.Context, shown *gqlerror.Error) *Error {
 	var panicked *panicError
 	if !errors.As(cause, &panicked) {
 		r.options.Log.ErrorContext(ctx, "operation failed", slog.Any("error", cause),
-			slog.String("path", shown.Path.String()), slog.String("request_id", r.options.RequestID(ctx)))
+			slog.String("path", shown.Path.String()), slog.String("request_id", request.ID(ctx)))
 	}
 	return &Error{Code: codeInternal, Message: "internal error", Retryable: store.Transient(cause)}
 }
@@ -130,7 +131,7 @@ func (*panicError) Error() string { return "panic" }
 // Recover logs a panic and returns the error that clients see for it.
 func (r *Root) Recover(ctx context.Context, panicked any) error {
 	r.options.Log.ErrorContext(ctx, "operation panicked", slog.Any("panic", panicked),
-		slog.String("request_id", r.options.RequestID(ctx)), slog.String("stack", string(debug.Stack())))
+		slog.String("request_id", request.ID(ctx)), slog.String("stack", string(debug.Stack())))
 	return &panicError{}
 }
 

@@ -140,14 +140,10 @@ func (f decisionFields) Offer(ctx context.Context, of *graph.RoutingDecision) (*
 
 // Candidates returns the first of the offers that were considered.
 func (f decisionFields) Candidates(_ context.Context, of *graph.RoutingDecision, first *int) ([]*graph.RoutingCandidate, error) {
-	size := usualPerPage
-	if first != nil {
-		size = *first
+	verdicts, err := firstVerdicts(of.Verdicts, first)
+	if err != nil {
+		return nil, err
 	}
-	if !goodPageSize(size) {
-		return nil, refuse(codeBadUserInput, badPageSize("first"))
-	}
-	verdicts := of.Verdicts[:min(size, len(of.Verdicts))]
 	candidates := make([]*graph.RoutingCandidate, len(verdicts))
 	for i := range verdicts {
 		v := &verdicts[i]

@@ -3,10 +3,10 @@ package resolvers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/google/uuid"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vikstrous/dataloadgen"
 
 	"github.com/boostress/boostress/access"
@@ -17,8 +17,71 @@ import (
 	"github.com/boostress/boostress/task"
 )
 
-// byID loads single things of the principal's account.
-type byID[T any] = dataloadgen.Loader[uuid.UUID, T]
+// batch loads things of the principal's account by id, or by the id of a parent: several at once in one statement.
+type batch[T any] struct {
+	*dataloadgen.Loader[uuid.UUID, T]
+	read func(context.Context, []uuid.UUID) (map[uuid.UUID]T, error)
+
+	mu     sync.Mutex
+	known  map[uuid.UUID]T // what was read ahead
+	absent map[uuid.UUID]bool
+}
+
+// ahead reads what will be asked for, in one statement, so that nobody has to wait for others who ask.
+func (b *batch[T]) ahead(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]T, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	found := make(map[uuid.UUID]T, len(ids))
+	var unknown []uuid.UUID
+	for _, id := range ids {
+		if value, ok := b.known[id]; ok {
+			found[id] = value
+		} else if !b.absent[id] {
+			b.absent[id] = true // until it is found
+			unknown = append(unknown, id)
+		}
+	}
+	if len(unknown) == 0 {
+		return found, nil
+	}
+	fresh, err := b.read(ctx, unknown)
+	if err != nil {
+		for _, id := range unknown {
+			delete(b.absent, id)
+		}
+		return nil, err
+	}
+	for id, value := range fresh {
+		delete(b.absent, id)
+		b.known[id], found[id] = value, value
+	}
+	return found, nil
+}
+
+// get returns one thing, from what was read ahead or else together with others that are asked for. ok is false where
+// there is none.
+func (b *batch[T]) get(ctx context.Context, id uuid.UUID) (value T, ok bool, err error) {
+	b.mu.Lock()
+	value, ok = b.known[id]
+	absent := b.absent[id]
+	b.mu.Unlock()
+	if ok || absent {
+		return value, ok, nil
+	}
+	value, err = b.Load(ctx, id)
+	if errors.Is(err, dataloadgen.ErrNotFound) {
+		return value, false, nil
+	}
+	return value, err == nil, err
+}
+
+// knows reports whether something was read ahead.
+func (b *batch[T]) knows(id uuid.UUID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, known := b.known[id]
+	return known
+}
 
 // loaders gather what the fields of one operation, or of one event of a subscription, want to read: one statement for
 // each kind of thing, however many fields ask. They also remember it, so they must not live longer than that.
@@ -26,23 +89,23 @@ type loaders struct {
 	root      *Root
 	principal account.Principal
 
-	orders       *byID[*order.Order]
-	lines        *byID[*order.Line]
-	fulfillments *byID[*order.Fulfillment]
-	attempts     *byID[*order.Attempt]
-	entries      *byID[*order.LedgerEntry]
-	decisions    *byID[store.LatestDecision]
-	providers    *byID[*order.Provider]
-	offers       *byID[*order.Offer]
-	schedules    *byID[*schedule.Schedule]
-	tasks        *byID[*task.Task]
-	users        *byID[account.User]
-	keys         *byID[account.APIKey]
-	sessions     *byID[*account.Session]
-	audit        *byID[account.AuditEntry]
+	orders       *batch[*order.Order]
+	lines        *batch[*order.Line]
+	fulfillments *batch[*order.Fulfillment]
+	attempts     *batch[*order.Attempt]
+	entries      *batch[*order.LedgerEntry]
+	decisions    *batch[store.LatestDecision]
+	providers    *batch[*order.Provider]
+	offers       *batch[*order.Offer]
+	schedules    *batch[*schedule.Schedule]
+	tasks        *batch[*task.Task]
+	users        *batch[account.User]
+	keys         *batch[account.APIKey]
+	sessions     *batch[*account.Session]
+	audit        *batch[account.AuditEntry]
 
 	mu       sync.Mutex
-	children map[string]any // *byID[store.Slice[T]] of parents, by list and arguments
+	families map[*ast.Field]any // *batch[store.Slice[T]] of parents, by where in the document their lists are asked for
 }
 
 type loadersKey struct{}
@@ -78,7 +141,7 @@ func withLoaders(ctx context.Context) context.Context {
 func (r *Root) newLoaders(principal account.Principal) *loaders {
 	st := r.options.Store
 	return &loaders{
-		root: r, principal: principal, children: make(map[string]any),
+		root: r, principal: principal, families: make(map[*ast.Field]any),
 		orders:       single(r, principal, st.Orders),
 		lines:        single(r, principal, st.Lines),
 		fulfillments: single(r, principal, st.Fulfillments),
@@ -100,57 +163,53 @@ func (r *Root) newLoaders(principal account.Principal) *loaders {
 func single[T any](
 	r *Root, principal account.Principal,
 	read func(context.Context, uuid.UUID, []uuid.UUID) (map[uuid.UUID]T, error),
-) *byID[T] {
-	return dataloadgen.NewMappedLoader(func(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]T, error) {
+) *batch[T] {
+	return newBatch(r, func(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]T, error) {
 		return read(ctx, principal.AccountID, ids)
-	}, dataloadgen.WithWait(r.options.Wait))
+	})
+}
+
+func newBatch[T any](r *Root, read func(context.Context, []uuid.UUID) (map[uuid.UUID]T, error)) *batch[T] {
+	return &batch[T]{
+		Loader: dataloadgen.NewMappedLoader(read, dataloadgen.WithWait(r.options.Wait)), read: read,
+		known: make(map[uuid.UUID]T), absent: make(map[uuid.UUID]bool),
+	}
 }
 
 // find loads one thing, nil where there is none.
-func find[T any](ctx context.Context, loader *byID[*T], id uuid.UUID) (*T, error) {
-	found, err := loader.Load(ctx, id)
-	if errors.Is(err, dataloadgen.ErrNotFound) {
-		return nil, nil
-	}
+func find[T any](ctx context.Context, loader *batch[*T], id uuid.UUID) (*T, error) {
+	found, _, err := loader.get(ctx, id)
 	return found, err
 }
 
 // findValue is find for things that are loaded as values.
-func findValue[T any](ctx context.Context, loader *byID[T], id uuid.UUID) (*T, error) {
-	found, err := loader.Load(ctx, id)
-	if errors.Is(err, dataloadgen.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
+func findValue[T any](ctx context.Context, loader *batch[T], id uuid.UUID) (*T, error) {
+	found, ok, err := loader.get(ctx, id)
+	if !ok || err != nil {
 		return nil, err
 	}
 	return &found, nil
 }
 
 // findMaybe is find for an id that may be missing.
-func findMaybe[T any](ctx context.Context, loader *byID[*T], id *uuid.UUID) (*T, error) {
+func findMaybe[T any](ctx context.Context, loader *batch[*T], id *uuid.UUID) (*T, error) {
 	if id == nil {
 		return nil, nil
 	}
 	return find(ctx, loader, *id)
 }
 
-// childrenOf loads a parent's page of a list. Parents that ask for the same list with the same arguments, which name is
-// made of, share one statement.
-func childrenOf[T any](
-	ctx context.Context, l *loaders, name string, parent uuid.UUID,
-	read func(ctx context.Context, accountID uuid.UUID, parents []uuid.UUID) (map[uuid.UUID]store.Slice[T], error),
-) (store.Slice[T], error) {
+// familyOf returns the loader of a list that belongs to parents. All parents of one place in a document ask for the same
+// list with the same arguments, and share it.
+func familyOf[T any](
+	l *loaders, place *ast.Field, read func(context.Context, []uuid.UUID) (map[uuid.UUID]store.Slice[T], error),
+) *batch[store.Slice[T]] {
 	l.mu.Lock()
-	loader, known := l.children[name].(*byID[store.Slice[T]])
+	defer l.mu.Unlock()
+	family, known := l.families[place].(*batch[store.Slice[T]])
 	if !known {
-		loader = single(l.root, l.principal, read)
-		l.children[name] = loader
+		family = newBatch(l.root, read)
+		l.families[place] = family
 	}
-	l.mu.Unlock()
-	slice, err := loader.Load(ctx, parent)
-	if err != nil {
-		return slice, fmt.Errorf("load list: %w", err)
-	}
-	return slice, nil
+	return family
 }

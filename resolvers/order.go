@@ -61,9 +61,13 @@ func orderFilter(f *graph.OrderFilter) store.OrderFilter {
 	}
 }
 
+func knowsDestination(o *order.Order) bool {
+	return o.Destination.Name != "" || o.Destination.CountryCode != "" || o.Destination.Attributes != nil
+}
+
 // Destination returns where the result goes; an order that came with an event does not know it.
 func (f orderFields) Destination(ctx context.Context, o *order.Order) (*order.Destination, error) {
-	if o.Destination.Name != "" || o.Destination.CountryCode != "" || o.Destination.Attributes != nil {
+	if knowsDestination(o) {
 		return &o.Destination, nil
 	}
 	l, err := f.loadersOf(ctx)

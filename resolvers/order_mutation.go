@@ -3,6 +3,7 @@ package resolvers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/boostress/boostress/graph"
 	"github.com/boostress/boostress/order"
@@ -53,6 +54,7 @@ func (m mutation) CreateOrders(ctx context.Context, input graph.CreateOrdersInpu
 		return nil, err
 	}
 	copy(payload.Orders, created)
+	aheadOf(ctx, m.Root, "Order", "orders", slices.DeleteFunc(slices.Clone(created), func(o *order.Order) bool { return o == nil }))
 	payload.UserErrors = faults
 	return payload, nil
 }

@@ -111,14 +111,21 @@ func list[F, T any](
 	if found.page, err = args.page(found.sorted, graphql.FieldRequested(ctx, "totalCount")); err != nil {
 		return found, err
 	}
-	found.Slice, err = read(ctx, principal.AccountID, filter, sort, found.page)
-	return found, err
+	if found.Slice, err = read(ctx, principal.AccountID, filter, sort, found.page); err != nil {
+		return found, err
+	}
+	aheadOfList(ctx, r, found.Items)
+	return found, nil
 }
+
+// readChildren reads, for each of several parents, a page of its list.
+type readChildren[F, T any] func(
+	ctx context.Context, accountID uuid.UUID, parents []uuid.UUID, filter F, page store.Page,
+) (map[uuid.UUID]store.Slice[T], error)
 
 // children reads a page of a list that belongs to a parent, together with those of its siblings.
 func children[F, T any](
-	ctx context.Context, r *Root, name string, parent uuid.UUID, filter F, args pageArgs,
-	read func(context.Context, uuid.UUID, []uuid.UUID, F, store.Page) (map[uuid.UUID]store.Slice[T], error),
+	ctx context.Context, r *Root, name string, parent uuid.UUID, filter F, args pageArgs, read readChildren[F, T],
 ) (listed[T], error) {
 	found := listed[T]{sorted: name}
 	l, err := r.loadersOf(ctx)
@@ -128,15 +135,18 @@ func children[F, T any](
 	if found.page, err = args.page(found.sorted, graphql.FieldRequested(ctx, "totalCount")); err != nil {
 		return found, err
 	}
-	same, err := json.Marshal([]any{name, filter, found.page})
-	if err != nil {
-		return found, fmt.Errorf("name list: %w", err)
-	}
-	found.Slice, err = childrenOf(ctx, l, string(same), parent,
-		func(ctx context.Context, accountID uuid.UUID, parents []uuid.UUID) (map[uuid.UUID]store.Slice[T], error) {
-			return read(ctx, accountID, parents, filter, found.page)
+	family := familyOf(l, graphql.GetFieldContext(ctx).Field.Field,
+		func(ctx context.Context, parents []uuid.UUID) (map[uuid.UUID]store.Slice[T], error) {
+			return read(ctx, l.principal.AccountID, parents, filter, found.page)
 		})
-	return found, err
+	wasAhead := family.knows(parent)
+	if found.Slice, _, err = family.get(ctx, parent); err != nil {
+		return found, err
+	}
+	if !wasAhead {
+		aheadOfList(ctx, r, found.Items)
+	}
+	return found, nil
 }
 
 // edgesOf makes a page's edges and tells where it lies.
@@ -167,7 +177,7 @@ type noFilter struct{}
 // unfiltered fits a read without a filter to children.
 func unfiltered[T any](
 	read func(context.Context, uuid.UUID, []uuid.UUID, store.Page) (map[uuid.UUID]store.Slice[T], error),
-) func(context.Context, uuid.UUID, []uuid.UUID, noFilter, store.Page) (map[uuid.UUID]store.Slice[T], error) {
+) readChildren[noFilter, T] {
 	return func(
 		ctx context.Context, accountID uuid.UUID, parents []uuid.UUID, _ noFilter, page store.Page,
 	) (map[uuid.UUID]store.Slice[T], error) {

@@ -19,27 +19,13 @@ import (
 	"github.com/boostress/boostress/store"
 )
 
-// Cookies keeps a browser's session: it answers the request that a context belongs to.
-type Cookies interface {
-	// SetSession has the browser keep a session's token until it expires.
-	SetSession(ctx context.Context, token string, expires time.Time)
-	// ClearSession has the browser forget it.
-	ClearSession(ctx context.Context)
-}
-
 // Options wire the resolvers. Store, Fulfillment, Access and Live are required.
 type Options struct {
 	Store       *store.Store // reads
 	Fulfillment *fulfillment.Service
 	Access      *access.Service
 	Live        *live.Hub
-	// Cookies keeps sessions; without it signIn is of no use to browsers.
-	Cookies Cookies
-	// RequestID returns the id that errors and logs name a request by; default: none.
-	RequestID func(context.Context) string
-	// ClientIP returns from where a request comes, for the throttle of signIn; default: nowhere.
-	ClientIP func(context.Context) string
-	Log      *slog.Logger // default: nowhere
+	Log         *slog.Logger // default: nowhere
 	// Wait is how long a field waits for others that read the same kind of thing; default 1 ms.
 	Wait time.Duration
 	// Clock says when statistics were counted; everything else carries the database's time. Default time.Now.
@@ -52,6 +38,7 @@ type Root struct {
 	options Options
 	rules   *Rules
 	nodes   map[id.Kind]nodeKind
+	links   map[string]link
 	counts  counts
 }
 
@@ -65,12 +52,6 @@ var (
 
 // New returns the resolvers.
 func New(options Options) *Root {
-	if options.RequestID == nil {
-		options.RequestID = func(context.Context) string { return "" }
-	}
-	if options.ClientIP == nil {
-		options.ClientIP = func(context.Context) string { return "" }
-	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
@@ -80,10 +61,7 @@ func New(options Options) *Root {
 	if options.Clock == nil {
 		options.Clock = time.Now
 	}
-	if options.Cookies == nil {
-		options.Cookies = noCookies{}
-	}
-	r := &Root{options: options, nodes: nodeKinds(), counts: counts{shared: make(map[uuid.UUID]*sharedCount)}}
+	r := &Root{options: options, nodes: nodeKinds(), links: newLinks(), counts: counts{shared: make(map[uuid.UUID]*sharedCount)}}
 	r.rules = NewRules(r.Schema().Schema())
 	return r
 }
@@ -106,12 +84,6 @@ func (r *Root) Validate(graphql.ExecutableSchema) error { return nil }
 func (r *Root) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 	return next(withLoaders(r.options.Live.Mark(ctx)))
 }
-
-type noCookies struct{}
-
-func (noCookies) SetSession(context.Context, string, time.Time) {}
-
-func (noCookies) ClearSession(context.Context) {}
 
 // who returns who makes the request. The rules let nobody else through; where they are not in force, it fails.
 func who(ctx context.Context) (account.Principal, error) {

@@ -1,0 +1,114 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/google/uuid"
+
+	"github.com/boostress/boostress/account"
+	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/routing"
+	"github.com/boostress/boostress/schedule"
+	"github.com/boostress/boostress/store"
+	"github.com/boostress/boostress/task"
+)
+
+// newLinks lists every field, by type and name, that leads from one thing to others and can be read ahead.
+func newLinks() map[string]link {
+	toOrders := func(l *loaders) *batch[*order.Order] { return l.orders }
+	toLines := func(l *loaders) *batch[*order.Line] { return l.lines }
+	toFulfillments := func(l *loaders) *batch[*order.Fulfillment] { return l.fulfillments }
+	toProviders := func(l *loaders) *batch[*order.Provider] { return l.providers }
+	toOffers := func(l *loaders) *batch[*order.Offer] { return l.offers }
+	toDecisions := func(l *loaders) *batch[store.LatestDecision] { return l.decisions }
+	toSchedules := func(l *loaders) *batch[*schedule.Schedule] { return l.schedules }
+	toUsers := func(l *loaders) *batch[account.User] { return l.users }
+	orderID := func(o *order.Order) uuid.UUID { return o.ID }
+
+	return map[string]link{
+		"Order.destination": toOne("", func(o *order.Order) *uuid.UUID {
+			if knowsDestination(o) {
+				return nil
+			}
+			return &o.ID
+		}, toOrders),
+		"Order.lines": toMany("OrderLine", "lines", orderID, withoutFilter,
+			func(st *store.Store) readChildren[noFilter, *order.Line] { return unfiltered(st.LinesOf) }),
+		"Order.fulfillments": toMany("Fulfillment", "fulfillments", orderID, filterOf(fulfillmentFilter),
+			func(st *store.Store) readChildren[store.FulfillmentFilter, *order.Fulfillment] { return st.FulfillmentsOf }),
+		"Order.events": toMany("OrderEvent", "events", orderID, withoutFilter,
+			func(st *store.Store) readChildren[noFilter, *order.Event] { return unfiltered(st.EventsOf) }),
+		"Order.ledgerEntries": toMany("LedgerEntry", "ledgerEntries", orderID, withoutFilter,
+			func(st *store.Store) readChildren[noFilter, *order.LedgerEntry] { return unfiltered(st.EntriesOf) }),
+
+		"OrderEvent.order": {"Order", func(_ context.Context, _ *loaders, parents []any, _ graphql.CollectedField) ([]any, error) {
+			var orders []any
+			for _, parent := range parents {
+				if event, ok := parent.(*order.Event); ok {
+					orders = append(orders, event.OrderAt())
+				}
+			}
+			return orders, nil
+		}},
+		"OrderEvent.fulfillment": toOne("Fulfillment", func(e *order.Event) *uuid.UUID { return e.FulfillmentID }, toFulfillments),
+
+		"Fulfillment.order":    toOne("Order", func(f *order.Fulfillment) *uuid.UUID { return &f.OrderID }, toOrders),
+		"Fulfillment.line":     toOne("OrderLine", func(f *order.Fulfillment) *uuid.UUID { return &f.LineID }, toLines),
+		"Fulfillment.provider": toOne("Provider", func(f *order.Fulfillment) *uuid.UUID { return f.ProviderID }, toProviders),
+		"Fulfillment.offer":    toOne("Offer", func(f *order.Fulfillment) *uuid.UUID { return f.OfferID }, toOffers),
+		"Fulfillment.replaces": toOne("Fulfillment", func(f *order.Fulfillment) *uuid.UUID { return f.ReplacesID }, toFulfillments),
+		"Fulfillment.decision": toOne("RoutingDecision", func(f *order.Fulfillment) *uuid.UUID { return &f.ID }, toDecisions),
+		"Fulfillment.attempts": toMany("Attempt", "attempts", func(f *order.Fulfillment) uuid.UUID { return f.ID }, withoutFilter,
+			func(st *store.Store) readChildren[noFilter, *order.Attempt] { return unfiltered(st.AttemptsOf) }),
+		"RoutingDecision.offer":      toOne("Offer", func(d store.LatestDecision) *uuid.UUID { return d.OfferID }, toOffers),
+		"RoutingDecision.candidates": {"RoutingCandidate", candidatesAhead},
+		"RoutingCandidate.offer":     toOne("Offer", func(v routing.Verdict) *uuid.UUID { return &v.OfferID }, toOffers),
+		"RoutingCandidate.provider":  toOne("Provider", func(v routing.Verdict) *uuid.UUID { return &v.ProviderID }, toProviders),
+		"Attempt.provider":           toOne("Provider", func(a *order.Attempt) *uuid.UUID { return &a.ProviderID }, toProviders),
+		"LedgerEntry.fulfillment": toOne("Fulfillment",
+			func(e *order.LedgerEntry) *uuid.UUID { return &e.FulfillmentID }, toFulfillments),
+		"LedgerEntry.provider": toOne("Provider", func(e *order.LedgerEntry) *uuid.UUID { return &e.ProviderID }, toProviders),
+
+		"Provider.offers": toMany("Offer", "offers", func(p *order.Provider) uuid.UUID { return p.ID }, filterOf(offerFilter),
+			func(st *store.Store) readChildren[store.OfferFilter, *order.Offer] { return st.OffersOf }),
+		"Offer.provider": toOne("Provider", func(o *order.Offer) *uuid.UUID { return &o.ProviderID }, toProviders),
+
+		"TaskResult.order":       toOne("Order", func(t *task.Task) *uuid.UUID { return t.OrderID }, toOrders),
+		"TaskResult.fulfillment": toOne("Fulfillment", func(t *task.Task) *uuid.UUID { return t.FulfillmentID }, toFulfillments),
+		"TaskResult.provider":    toOne("Provider", func(t *task.Task) *uuid.UUID { return t.ProviderID }, toProviders),
+		"TaskResult.schedule":    toOne("", func(t *task.Task) *uuid.UUID { return t.ScheduleID }, toSchedules),
+		"Session.user":           toOne("", func(s *account.Session) *uuid.UUID { return &s.UserID }, toUsers),
+	}
+}
+
+// candidatesAhead leads to the candidates of decisions that will be shown.
+func candidatesAhead(ctx context.Context, _ *loaders, parents []any, field graphql.CollectedField) ([]any, error) {
+	args, _, err := argumentsOf(ctx, field)
+	if err != nil {
+		return nil, err
+	}
+	var verdicts []any
+	for _, parent := range parents {
+		if decision, ok := parent.(store.LatestDecision); ok {
+			shown, err := firstVerdicts(decision.Verdicts, args.first)
+			if err != nil {
+				return nil, err
+			}
+			verdicts = append(verdicts, anyOf(shown)...)
+		}
+	}
+	return verdicts, nil
+}
+
+// firstVerdicts returns as many as are asked for.
+func firstVerdicts(verdicts []routing.Verdict, first *int) ([]routing.Verdict, error) {
+	size := usualPerPage
+	if first != nil {
+		size = *first
+	}
+	if !goodPageSize(size) {
+		return nil, refuse(codeBadUserInput, badPageSize("first"))
+	}
+	return verdicts[:min(size, len(verdicts))], nil
+}
