@@ -21,6 +21,14 @@ const (
 	ActionAPIKeyRevoke  Action = "apiKey.revoke" //nolint:gosec // a verb, no credential
 )
 
+// The actions about the catalog.
+const (
+	ActionProviderCreate Action = "provider.create"
+	ActionProviderUpdate Action = "provider.update" // settings, pauses and credentials
+	ActionOfferCreate    Action = "offer.create"
+	ActionOfferUpdate    Action = "offer.update" // also its being enabled or disabled
+)
+
 // The actors that are nobody in particular.
 const (
 	ActorSystem    = "system"    // this program at its start

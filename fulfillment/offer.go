@@ -53,7 +53,7 @@ func (s *Service) CreateOffer(ctx context.Context, who account.Principal, input 
 			if _, err := tx.InsertOffer(ctx, o); err != nil {
 				return uuid.Nil, err
 			}
-			return o.ID, tx.CatalogChanged(ctx, who.AccountID)
+			return o.ID, changedCatalog(ctx, tx, who, account.ActionOfferCreate, o.ID)
 		})
 		if err != nil {
 			return err
@@ -81,7 +81,7 @@ func (s *Service) UpdateOffer(
 		if changed, err = tx.UpdateOffer(ctx, o); err != nil {
 			return err
 		}
-		return tx.CatalogChanged(ctx, who.AccountID)
+		return changedCatalog(ctx, tx, who, account.ActionOfferUpdate, offerID)
 	})
 	return changed, taken(err)
 }
@@ -99,7 +99,12 @@ func (s *Service) SetOffersEnabled(
 		if faults := missing(offerIDs, changed); len(faults) > 0 {
 			return faults
 		}
-		return tx.CatalogChanged(ctx, who.AccountID)
+		for _, o := range changed {
+			if err := changedCatalog(ctx, tx, who, account.ActionOfferUpdate, o.ID); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -54,6 +54,17 @@ func once(
 	return made, tx.KeepKeys(ctx, []store.Claim{claim})
 }
 
+// changedCatalog records who changed a thing of the catalog, and has what found no offer so far looked at again.
+func changedCatalog(
+	ctx context.Context, tx *store.Tx, who account.Principal, action account.Action, target uuid.UUID,
+) error {
+	err := tx.Audit(ctx, account.AuditEntry{AccountID: who.AccountID, Actor: who.Actor, Action: action, TargetID: &target})
+	if err != nil {
+		return err
+	}
+	return tx.CatalogChanged(ctx, who.AccountID)
+}
+
 func keyFault(code order.Code, reason error) order.Faults {
 	return order.Faults{{Field: []string{fieldKey}, Code: code, Message: reason.Error()}}
 }

@@ -75,7 +75,7 @@ func (s *Service) CreateProvider(
 			if _, err := tx.InsertProvider(ctx, p, sealed); err != nil {
 				return uuid.Nil, err
 			}
-			return p.ID, tx.CatalogChanged(ctx, who.AccountID)
+			return p.ID, changedCatalog(ctx, tx, who, account.ActionProviderCreate, p.ID)
 		})
 		if err != nil {
 			return err
@@ -146,7 +146,7 @@ func (s *Service) changeProvider(
 		if changed, err = tx.UpdateProvider(ctx, p, sealed); err != nil {
 			return err
 		}
-		return tx.CatalogChanged(ctx, who.AccountID)
+		return changedCatalog(ctx, tx, who, account.ActionProviderUpdate, providerID)
 	})
 	return changed, taken(err)
 }

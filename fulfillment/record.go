@@ -274,7 +274,7 @@ func (w *work) recordUnknown(t *task.Task, c *order.Case, f *order.Fulfillment, 
 			return fmt.Errorf("need person: %w", err)
 		}
 	}
-	w.later(t, backoff(a.CallNumber), reason)
+	w.later(t, min(backoff(a.CallNumber), longestDoubt), reason)
 	return nil
 }
 

@@ -183,3 +183,10 @@ func (s *Store) ProviderByName(ctx context.Context, accountID uuid.UUID, name st
 	}
 	return providerOf(row), nil
 }
+
+// ProviderWithCredentials returns the id of some provider that has credentials. It fails with order.ErrNotFound where
+// none has.
+func (s *Store) ProviderWithCredentials(ctx context.Context) (uuid.UUID, error) {
+	providerID, err := s.queries.ProviderWithCredentials(ctx)
+	return providerID, domainError("find credentials", err)
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"golang.org/x/sync/errgroup"
@@ -30,11 +31,15 @@ func (a *app) serveAPI(ctx context.Context, group *errgroup.Group, listener net.
 	root := resolvers.New(resolvers.Options{
 		Store: a.store, Fulfillment: a.service, Access: a.access, Live: hub, Log: a.log,
 	})
+	proxies, err := networks(a.settings.TrustedProxies)
+	if err != nil {
+		return err
+	}
 	api, err := server.New(server.Options{
 		Probes: a.probes(), Schema: root.Schema(), Extensions: []graphql.HandlerExtension{root.Rules(), root}, Present: root.Present,
 		Recover: root.Recover, Authenticator: a.access, Socket: a.socket(), Playground: playground.Handler(),
 		Webhooks:       &server.Webhooks{Provider: a.service.Provider, Adapter: a.adapters.For, Hint: a.service.Hint},
-		TrustedOrigins: a.settings.TrustedOrigins,
+		TrustedOrigins: a.settings.TrustedOrigins, TrustedProxies: proxies,
 	})
 	if err != nil {
 		return fmt.Errorf("make server: %w", err)
@@ -87,6 +92,7 @@ func (a *app) socket() *socket.Transport {
 	return socket.New(socket.Options{
 		Authenticate: server.SocketAuthenticator(a.access, a.settings.TrustedOrigins),
 		CheckOrigin:  request.NewOrigins(a.settings.TrustedOrigins).Trusts,
-		Recheck:      server.SocketRecheck(a.access), Log: a.log, Metrics: socket.NewMetrics(a.metrics),
+		// A right that ended is noticed within this and the second for which answers are remembered.
+		Recheck: server.SocketRecheck(a.access), RecheckEvery: 2 * time.Second, Log: a.log, Metrics: socket.NewMetrics(a.metrics),
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/boostress/boostress/internal/seal"
 	"github.com/boostress/boostress/limit"
 	"github.com/boostress/boostress/live"
+	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/providerapi"
 	"github.com/boostress/boostress/providerapi/boostress"
 	"github.com/boostress/boostress/store"
@@ -62,6 +63,9 @@ func open(ctx context.Context, s *settings) (*app, error) {
 		a.store.Close()
 		return nil, err
 	}
+	if err := a.checkKey(ctx); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
 	defaults, err := a.access.EnsureDefaults(ctx, s.AdminUser, s.AdminPassword)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make the first admin (BOOSTRESS_ADMIN_USER, BOOSTRESS_ADMIN_PASSWORD): %w", err), a.close())
@@ -70,6 +74,23 @@ func open(ctx context.Context, s *settings) (*app, error) {
 		a.log.WarnContext(ctx, "there is no admin: give BOOSTRESS_ADMIN_PASSWORD once to make one")
 	}
 	return a, nil
+}
+
+// checkKey opens one sealed secret of the database: with another key than the one that sealed them, nothing would work
+// later on.
+func (a *app) checkKey(ctx context.Context) error {
+	providerID, err := a.store.ProviderWithCredentials(ctx)
+	if errors.Is(err, order.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("check secret key: %w", err)
+	}
+	if _, err := a.service.Credentials(ctx, providerID); err != nil {
+		return fmt.Errorf("%w: --secret-key (BOOSTRESS_SECRET_KEY) is not the one that this database's secrets were sealed"+
+			" with: give that one: %w", errSetting, err)
+	}
+	return nil
 }
 
 // wire builds the parts on the stores.
@@ -86,12 +107,12 @@ func (a *app) wire() error {
 	if err != nil {
 		return fmt.Errorf("read secret key: %w", err)
 	}
-	networks, err := s.networks()
+	allowed, err := networks(s.AllowedNetworks)
 	if err != nil {
 		return err
 	}
 	registry := providerapi.NewRegistry(map[string]providerapi.Factory{adapterBoostress: boostress.New})
-	client := providerapi.NewHTTPClient(providerapi.Guard{Allow: networks})
+	client := providerapi.NewHTTPClient(providerapi.Guard{Allow: allowed})
 	a.adapters = providerapi.NewPool(registry, client,
 		func(ctx context.Context, providerID uuid.UUID) (map[string]string, error) {
 			return a.service.Credentials(ctx, providerID)

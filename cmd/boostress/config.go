@@ -48,6 +48,7 @@ type settings struct {
 	AdminPassword   string        `name:"admin-password" env:"BOOSTRESS_ADMIN_PASSWORD" help:"Password of the admin made at the first start (or BOOSTRESS_ADMIN_PASSWORD_FILE)." placeholder:"PASSWORD"`                                                       //nolint:lll // a tag
 	AllowedNetworks []string      `name:"allowed-networks" env:"BOOSTRESS_ALLOWED_NETWORKS" help:"Private networks in which providers may be reached, as CIDR, separated by commas (none)." placeholder:"CIDR"`                                                //nolint:lll // a tag
 	TrustedOrigins  []string      `name:"trusted-origins" env:"BOOSTRESS_TRUSTED_ORIGINS" help:"Origins besides the server's own whose pages may use a session cookie, separated by commas (none)." placeholder:"ORIGIN"`                                      //nolint:lll // a tag
+	TrustedProxies  []string      `name:"trusted-proxies" env:"BOOSTRESS_TRUSTED_PROXIES" help:"Networks of proxies in front, as CIDR, separated by commas, whose X-Forwarded-For tells the client's address (none)." placeholder:"CIDR"`                      //nolint:lll // a tag
 	DatabaseConns   int32         `name:"database-conns" env:"BOOSTRESS_DATABASE_CONNS" default:"16" help:"Connections to Postgres of this process (${default})."`                                                                                             //nolint:lll // a tag
 	Concurrency     int           `env:"BOOSTRESS_CONCURRENCY" default:"64" help:"Provider calls of this worker process at a time (${default})."`                                                                                                              //nolint:lll // a tag
 	Term            time.Duration `env:"BOOSTRESS_TERM" default:"10s" help:"How long a silent worker keeps its claims (${default})."`
@@ -74,8 +75,10 @@ func (s *settings) check() error {
 	faults = append(faults, s.stores.faults()...)
 	_, err := seal.NewKeyring(s.secretKeys()...)
 	fault(err != nil, "--secret-key (BOOSTRESS_SECRET_KEY) must be 32 random bytes in base64, e.g. from `openssl rand -base64 32`")
-	_, err = s.networks()
+	_, err = networks(s.AllowedNetworks)
 	fault(err != nil, fmt.Sprintf("--allowed-networks (BOOSTRESS_ALLOWED_NETWORKS): %v", err))
+	_, err = networks(s.TrustedProxies)
+	fault(err != nil, fmt.Sprintf("--trusted-proxies (BOOSTRESS_TRUSTED_PROXIES): %v", err))
 	for _, origin := range s.TrustedOrigins {
 		parsed, err := url.Parse(origin)
 		fault(err != nil || parsed.Host == "" || parsed.Path != "",
@@ -125,9 +128,9 @@ func (s *settings) secretKeys() []string {
 	return keys
 }
 
-func (s *settings) networks() ([]netip.Prefix, error) {
-	prefixes := make([]netip.Prefix, 0, len(s.AllowedNetworks))
-	for _, text := range s.AllowedNetworks {
+func networks(list []string) ([]netip.Prefix, error) {
+	prefixes := make([]netip.Prefix, 0, len(list))
+	for _, text := range list {
 		prefix, err := netip.ParsePrefix(strings.TrimSpace(text))
 		if err != nil {
 			return nil, fmt.Errorf("read network: %w", err)

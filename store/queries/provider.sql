@@ -78,3 +78,6 @@ SELECT * FROM offers WHERE id = ANY(@ids::uuid[]) ORDER BY id;
 
 -- name: ProviderByName :one
 SELECT * FROM providers WHERE account_id = $1 AND name = $2;
+
+-- name: ProviderWithCredentials :one
+SELECT id FROM providers WHERE credentials IS NOT NULL ORDER BY id LIMIT 1;

@@ -675,3 +675,14 @@ func (q *Queries) ProviderUpdate(ctx context.Context, arg ProviderUpdateParams) 
 	)
 	return i, err
 }
+
+const providerWithCredentials = `-- name: ProviderWithCredentials :one
+SELECT id FROM providers WHERE credentials IS NOT NULL ORDER BY id LIMIT 1
+`
+
+func (q *Queries) ProviderWithCredentials(ctx context.Context) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, providerWithCredentials)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
