@@ -274,7 +274,7 @@ func (w *work) recordUnknown(t *task.Task, c *order.Case, f *order.Fulfillment, 
 			return fmt.Errorf("need person: %w", err)
 		}
 	}
-	w.later(t, min(backoff(a.CallNumber), longestDoubt), reason)
+	w.later(t, doubtWait(a.CallNumber), reason)
 	return nil
 }
 
@@ -356,6 +356,15 @@ const (
 	// An outcome that is not known holds up its quantity: it is asked after more often than a refusal is.
 	longestDoubt = 15 * time.Second
 )
+
+// doubtWait is the wait before an outcome that is not known is asked after: short, unless that was of no use for long.
+func doubtWait(calls int) time.Duration {
+	const patience = 20
+	if calls > patience {
+		return backoff(calls)
+	}
+	return min(backoff(calls), longestDoubt)
+}
 
 // backoff is exponential with full jitter, so that calls that failed together don't come back together.
 func backoff(calls int) time.Duration {
