@@ -73,7 +73,7 @@ func newCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{t: t, binary: path, stack: testkit.Stack(t), folder: t.TempDir()}
+	c := &cluster{t: t, binary: path, stack: durableStores(t), folder: t.TempDir()}
 	c.env = append(os.Environ(),
 		"DATABASE_URL="+c.stack.DatabaseURL, "REDIS_URL="+c.stack.RedisURL,
 		"BOOSTRESS_SECRET_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
@@ -81,6 +81,21 @@ func newCluster(t *testing.T) *cluster {
 		"BOOSTRESS_SANDBOX_TOKEN="+sandboxToken, "BOOSTRESS_LOG_LEVEL=warn",
 	)
 	return c
+}
+
+// durableStores starts stores that keep what they acknowledged when they are killed, as those in production do.
+func durableStores(t *testing.T) *devstack.Stack {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "boostress-e2e-")
+	must(t, err)
+	stack, err := devstack.Start(t.Context(), devstack.Options{DataDir: filepath.Join(folder, "data"), Postgres: true, Redis: true})
+	must(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+		defer cancel()
+		must(t, errors.Join(stack.Close(ctx), os.RemoveAll(stack.DataDir), os.RemoveAll(folder)))
+	})
+	return stack
 }
 
 // start runs the program with args and waits until its address answers, where it has one.
