@@ -1672,6 +1672,8 @@ enum ProviderSortField {
 input CreateProviderInput {
   "Unique per account, at most 200 characters: NAME_TAKEN otherwise."
   name: String!
+  "Makes the request safe to repeat for seven days."
+  idempotencyKey: String
   "Which integration speaks to it, e.g. \"boostress\"."
   adapter: String!
   "Where it is reached, e.g. \"https://api.example.com\"."
@@ -1848,6 +1850,8 @@ enum OfferSortField {
 input CreateOfferInput {
   "Who sells it."
   providerId: ID!
+  "Makes the request safe to repeat for seven days."
+  idempotencyKey: String
   "The provider's own id of it, unique per provider."
   externalId: String!
   "What it is, for people."
@@ -18894,7 +18898,7 @@ func (ec *executionContext) unmarshalInputCreateOfferInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"providerId", "externalId", "name", "category", "serviceType", "unitPrice", "minQuantity", "maxQuantity", "availableFrom", "availableUntil", "sla", "coolDown", "isEnabled"}
+	fieldsInOrder := [...]string{"providerId", "idempotencyKey", "externalId", "name", "category", "serviceType", "unitPrice", "minQuantity", "maxQuantity", "availableFrom", "availableUntil", "sla", "coolDown", "isEnabled"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -18908,6 +18912,13 @@ func (ec *executionContext) unmarshalInputCreateOfferInput(ctx context.Context, 
 				return it, err
 			}
 			it.ProviderID = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
 		case "externalId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("externalId"))
 			data, err := ec.unmarshalNString2string(ctx, v)
@@ -19167,7 +19178,7 @@ func (ec *executionContext) unmarshalInputCreateProviderInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "adapter", "baseUrl", "credentials", "currency", "budget", "isEnabled", "isSimulated", "timeout", "concurrency"}
+	fieldsInOrder := [...]string{"name", "idempotencyKey", "adapter", "baseUrl", "credentials", "currency", "budget", "isEnabled", "isSimulated", "timeout", "concurrency"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19181,6 +19192,13 @@ func (ec *executionContext) unmarshalInputCreateProviderInput(ctx context.Contex
 				return it, err
 			}
 			it.Name = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
 		case "adapter":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("adapter"))
 			data, err := ec.unmarshalNString2string(ctx, v)

@@ -167,6 +167,8 @@ type CreateAPIKeyPayload struct {
 type CreateOfferInput struct {
 	// Who sells it.
 	ProviderID uuid.UUID `json:"providerId"`
+	// Makes the request safe to repeat for seven days.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 	// The provider's own id of it, unique per provider.
 	ExternalID string `json:"externalId"`
 	// What it is, for people.
@@ -229,6 +231,8 @@ type CreateOrdersPayload struct {
 type CreateProviderInput struct {
 	// Unique per account, at most 200 characters: NAME_TAKEN otherwise.
 	Name string `json:"name"`
+	// Makes the request safe to repeat for seven days.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 	// Which integration speaks to it, e.g. "boostress".
 	Adapter string `json:"adapter"`
 	// Where it is reached, e.g. "https://api.example.com".

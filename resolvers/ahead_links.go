@@ -36,7 +36,9 @@ func newLinks() map[string]link {
 		"Order.lines": toMany("OrderLine", "lines", orderID, withoutFilter,
 			func(st *store.Store) readChildren[noFilter, *order.Line] { return unfiltered(st.LinesOf) }),
 		"Order.fulfillments": toMany("Fulfillment", "fulfillments", orderID, filterOf(fulfillmentFilter),
-			func(st *store.Store) readChildren[store.FulfillmentFilter, *order.Fulfillment] { return st.FulfillmentsOf }),
+			func(st *store.Store) readChildren[store.FulfillmentFilter, *order.Fulfillment] {
+				return st.FulfillmentsOf
+			}),
 		"Order.events": toMany("OrderEvent", "events", orderID, withoutFilter,
 			func(st *store.Store) readChildren[noFilter, *order.Event] { return unfiltered(st.EventsOf) }),
 		"Order.ledgerEntries": toMany("LedgerEntry", "ledgerEntries", orderID, withoutFilter,

@@ -30,12 +30,16 @@ func (q query) Events(
 
 // eventConnection gives each event the cursor by which its order can be watched from there on.
 func (r *Root) eventConnection(ctx context.Context, found listed[*order.Event]) (*graph.OrderEventConnection, error) {
-	for _, event := range found.Items {
+	nodes := make([]*order.Event, len(found.Items))
+	for i, shared := range found.Items { // with other fields that lead to the same order
+		event := *shared
 		var err error
 		if event.Cursor, err = r.options.Live.EventCursor(ctx, event.OrderID, event.Sequence); err != nil {
 			return nil, err
 		}
+		nodes[i] = &event
 	}
+	found.Items = nodes
 	edges, info := edgesOf(found, func(cursor string, node *order.Event) *graph.OrderEventEdge {
 		return &graph.OrderEventEdge{Cursor: cursor, Node: node}
 	})

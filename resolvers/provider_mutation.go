@@ -21,7 +21,7 @@ func (m mutation) CreateProvider(ctx context.Context, input graph.CreateProvider
 		return nil, err
 	}
 	wanted := fulfillment.ProviderInput{
-		Name: &input.Name, Adapter: input.Adapter, BaseURL: &input.BaseURL, Currency: providerCurrency(principal, input),
+		IdempotencyKey: value(input.IdempotencyKey), Name: &input.Name, Adapter: input.Adapter, BaseURL: &input.BaseURL, Currency: providerCurrency(principal, input),
 		Simulated: value(input.IsSimulated), Enabled: input.IsEnabled, Timeout: input.Timeout, Concurrency: input.Concurrency,
 	}
 	faults := readCredentials(input.Credentials, &wanted.Credentials)

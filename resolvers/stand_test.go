@@ -296,4 +296,3 @@ func at(value any, path ...any) any {
 	}
 	return value
 }
-

@@ -38,7 +38,7 @@ func TestStatementsDontGrowWithTheList(t *testing.T) {
 		"access":        {`{ apiKeys { nodes { name } } users { nodes { username } } sessions { nodes { user { username } } } auditEntries { nodes { action } } }`, 5},
 		"one order": {`{ orderByReference(reference: "A-001") { fulfillments { nodes { provider { name } attempts { nodes { provider { name } } }
 				decision { offer { name } } } } events { nodes { order { destination { name } } fulfillment { id } } } } }`, 9},
-		"no total":      {`{ orders(first: 100) { nodes { reference } } }`, 1},
+		"no total": {`{ orders(first: 100) { nodes { reference } } }`, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			counts := make(map[int][]string)
