@@ -44,8 +44,8 @@ func newDocuments(schema *ast.Schema, limits Limits, outcomes *prometheus.Counte
 	known, err := otter.New(&otter.Options[string, *document]{
 		MaximumWeight: limits.Documents,
 		Weigher: func(text string, _ *document) uint32 {
-			tokens := min(len(text), limits.Tokens) // at most: a token has a character
-			return uint32(min(len(text)+tokens*tokenWeight, math.MaxUint32))
+			tokens := min(len(text), limits.Tokens)                          // at most: a token has a character
+			return uint32(min(len(text)+tokens*tokenWeight, math.MaxUint32)) //nolint:gosec // it fits now
 		},
 		Executor: func(work func()) { work() }, // no goroutine that outlives us
 	})
@@ -118,8 +118,10 @@ func parseFault(err error) gqlerror.List {
 	if !ok {
 		return gqlerror.List{fault(codeParseFailed, "syntax error")}
 	}
-	if quoted := strings.Index(broken.Message, `String "`); quoted >= 0 {
-		broken.Message = broken.Message[:quoted+len("String")]
+	for _, before := range []string{`String "`, "escape sequence: "} {
+		if quoted := strings.Index(broken.Message, before); quoted >= 0 {
+			broken.Message = broken.Message[:quoted+len(before)-2]
+		}
 	}
 	return recoded(gqlerror.List{broken}, codeParseFailed)
 }

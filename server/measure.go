@@ -7,8 +7,12 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// mostCounted is where counting stops: fragments that spread fragments could otherwise count beyond any number.
-const mostCounted = 1 << 20
+const (
+	// mostCounted is where counting stops: fragments that spread fragments could otherwise count beyond any number.
+	mostCounted = 1 << 20
+	// mostSelected bounds the fields between two braces, those of fragments included: validation compares each with each.
+	mostSelected = 200
+)
 
 // size is how much a selection asks for, its fragments counted as often as they are spread.
 type size struct {
@@ -25,6 +29,7 @@ type measurer struct {
 	document  *ast.QueryDocument
 	limits    Limits
 	fragments map[string]*size // nil: being measured
+	widest    int              // the most fields between two braces
 	deferred  *ast.Directive   // the first @defer; nil: none
 }
 
@@ -43,6 +48,8 @@ func (m *measurer) operation(of *ast.OperationDefinition) (size, *gqlerror.Error
 		return beyond("more aliases", m.limits.Aliases)
 	case measured.fields > m.limits.RootFields:
 		return beyond("more fields on its first level", m.limits.RootFields)
+	case m.widest > mostSelected:
+		return beyond("more fields on one level", mostSelected)
 	}
 	return measured, nil
 }
@@ -61,6 +68,7 @@ func (m *measurer) selections(set ast.SelectionSet) size {
 			sum.add(m.fragment(selection.Name))
 		}
 	}
+	m.widest = max(m.widest, sum.fields)
 	return sum
 }
 

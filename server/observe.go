@@ -55,11 +55,12 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	defer func() {
 		panicked := recover()
-		if panicked != nil && panicked != http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+		begun := e.status != 0
+		if panicked != nil {
 			o.mask(e, r, panicked)
 		}
 		o.note(e, r, o.clock().Sub(began))
-		if panicked != nil && (e.taken || e.written > 0 || panicked == http.ErrAbortHandler) { //nolint:errorlint // the same
+		if panicked != nil && begun {
 			// Half an answer must not pass for a whole one.
 			panic(http.ErrAbortHandler)
 		}
@@ -67,13 +68,12 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.routes.ServeHTTP(e, r)
 }
 
-// mask answers for a handler that panicked, and logs it once.
+// mask answers for a handler that panicked, as far as it hasn't answered itself, and logs it once.
 func (o *observer) mask(e *exchange, r *http.Request, panicked any) {
 	o.log.ErrorContext(r.Context(), "request panicked", slog.Any("panic", panicked),
 		slog.String("request_id", e.info.ID), slog.String("stack", string(debug.Stack())))
 	if e.status == 0 {
 		answerErrors(e, http.StatusInternalServerError, mediaJSON, refuse(r.Context(), codeInternal, messageInternal))
-		return
 	}
 	e.status = http.StatusInternalServerError
 }
