@@ -44,9 +44,10 @@ type stand struct {
 	root     *resolvers.Root
 	executor *executor.Executor
 	counter  *counter
-	log      *bytes.Buffer
+	log      *lockedWriter
 	jar      *jar
 	access   *access.Service
+	results  *live.Results
 }
 
 // patientWait is long enough for every field of a slow machine under the race detector to be asked for.
@@ -54,7 +55,7 @@ const patientWait = 40 * time.Millisecond
 
 func newStand(t testing.TB) *stand {
 	t.Helper()
-	s := &stand{t: t, counter: &counter{}, log: &bytes.Buffer{}, jar: &jar{}}
+	s := &stand{t: t, counter: &counter{}, log: &lockedWriter{}, jar: &jar{}}
 	s.url = testkit.Postgres(t, store.Migrate, schemaVersion(t))
 	st, err := store.Open(t.Context(), s.url, store.Options{Tracer: s.counter})
 	if err != nil {
@@ -70,13 +71,17 @@ func newStand(t testing.TB) *stand {
 	}
 	client := redis.NewClient(options)
 	t.Cleanup(func() { _ = client.Close() })
-	log := slog.New(slog.NewTextHandler(&lockedWriter{to: s.log}, nil))
-	bell, hub := startLive(t, st, client, prefix)
+	log := slog.New(slog.NewTextHandler(s.log, nil))
+	bell, results, hub := startLive(t, st, client, prefix)
+	s.results = results
 	s.access = access.New(st, limit.NewLogin(client, limit.LoginOptions{Prefix: prefix}), access.Options{Derive: quickDerive})
 	s.root = resolvers.New(resolvers.Options{
 		Store: st, Access: s.access, Live: hub, Log: log, Wait: patientWait,
 		Fulfillment: fulfillment.New(st, fulfillment.Options{
-			AfterCommit:  func(fulfillment.Committed) { bell.Ring() },
+			AfterCommit: func(committed fulfillment.Committed) {
+				bell.Ring()
+				results.Publish(committed.Results)
+			},
 			Capabilities: func(context.Context, order.Provider) (order.Capabilities, error) { return order.Capabilities{}, nil },
 			Adapters:     func() []string { return []string{"boostress"} },
 			Seal:         newKeyring(t),
@@ -92,20 +97,20 @@ func newStand(t testing.TB) *stand {
 }
 
 // startLive runs the live feed of one process.
-func startLive(t testing.TB, st *store.Store, client redis.UniversalClient, prefix string) (*live.Bell, *live.Hub) {
+func startLive(t testing.TB, st *store.Store, client redis.UniversalClient, prefix string) (*live.Bell, *live.Results, *live.Hub) {
 	t.Helper()
 	cursors, err := live.NewCursors([]byte("a key that only tests use"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	options := live.Options{Cursors: cursors, Prefix: prefix}
-	bell, hub := live.NewBell(client, options), live.NewHub(st, client, options)
+	bell, results, hub := live.NewBell(client, options), live.NewResults(client, options), live.NewHub(st, client, options)
 	relay := live.NewRelay(st, client, func(ctx context.Context, do func(context.Context) error) (bool, error) {
 		return st.Lead(ctx, "relay", do)
 	}, options)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{bell.Run, hub.Run, relay.Run} {
+	for _, run := range []func(context.Context) error{bell.Run, results.Run, hub.Run, relay.Run} {
 		running.Go(func() {
 			if err := run(ctx); err != nil {
 				t.Error(err)
@@ -116,7 +121,7 @@ func startLive(t testing.TB, st *store.Store, client redis.UniversalClient, pref
 		cancel()
 		running.Wait()
 	})
-	return bell, hub
+	return bell, results, hub
 }
 
 func newKeyring(t testing.TB) *seal.Keyring {
@@ -153,14 +158,35 @@ func schemaVersion(t testing.TB) string {
 
 // lockedWriter is for a log that several goroutines write.
 type lockedWriter struct {
-	mu sync.Mutex
-	to *bytes.Buffer
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
 func (w *lockedWriter) Write(text []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.to.Write(text)
+	return w.text.Write(text)
+}
+
+// logged returns what was logged so far.
+func (s *stand) logged() string {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	return s.log.text.String()
+}
+
+func execute(t testing.TB, url, statement string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // jar notes what becomes of the session's cookie.
