@@ -16,16 +16,8 @@ import (
 // a fresh token on each, and returns them by priority. A crash of the database may undo it: nothing may be sent before
 // something durable follows.
 func (s *Store) TaskClaim(ctx context.Context, workerID uuid.UUID, term time.Duration, ids []uuid.UUID) ([]task.Task, error) {
-	var claimed []task.Task
-	err := s.WriteRelaxed(ctx, func(tx *Tx) error {
-		rows, err := tx.queries.TaskClaim(ctx, workerID, ids, term.Seconds())
-		if err != nil {
-			return domainError("claim tasks", err)
-		}
-		claimed = column(rows, taskOf)
-		return nil
-	})
-	return byPriority(claimed), err
+	rows, err := s.queries.TaskClaim(ctx, workerID, ids, term.Seconds())
+	return byPriority(column(rows, taskOf)), domainError("claim tasks", err)
 }
 
 // TaskClaimDue is TaskClaim for when the lists are away: it finds at most limit due tasks of a queue by itself. It knows

@@ -81,7 +81,7 @@ func (s *Sweeper) Run(ctx context.Context) error {
 
 const (
 	sweepLimit  = 500 // of one duty's transaction
-	depthEvery  = 5   // ticks
+	depthEvery  = 10  // ticks
 	seedEvery   = 60  // ticks
 	seldomEvery = 600 // ticks
 )

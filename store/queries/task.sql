@@ -21,16 +21,17 @@ ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
 RETURNING id, due_at, announced_at;
 
 -- name: TaskClaim :many
--- Changes no indexed column (parked only where the sweeper parked what a list still held), so that the update stays
--- heap-only.
+-- One statement that is a transaction of its own and commits asynchronously. It changes no indexed column (parked only
+-- where the sweeper parked what a list still held), so that the update stays heap-only.
 UPDATE tasks t SET state = 'STARTED', attempt = t.attempt + 1, worker_id = @worker_id::uuid,
     claim_token = gen_random_uuid(), started_at = now(), parked = false
-FROM (SELECT f.id FROM tasks f
-      WHERE f.id = ANY(@ids::uuid[]) AND f.claim_token IS NULL AND f.due_at <= now()
-        AND EXISTS (SELECT FROM workers w
-            WHERE w.id = @worker_id::uuid AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
-      ORDER BY f.id FOR UPDATE SKIP LOCKED) free
-WHERE t.id = free.id
+FROM (SELECT set_config('synchronous_commit', 'off', true)) relaxed
+WHERE t.id = ANY(ARRAY(
+    SELECT f.id FROM tasks f
+    WHERE f.id = ANY(@ids::uuid[]) AND f.claim_token IS NULL AND f.due_at <= now()
+      AND EXISTS (SELECT FROM workers w
+          WHERE w.id = @worker_id::uuid AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
+    ORDER BY f.id FOR UPDATE SKIP LOCKED))
 RETURNING t.*;
 
 -- name: TaskLock :many
@@ -65,13 +66,16 @@ WHERE t.id = u.id AND t.claim_token = u.token
 RETURNING t.id;
 
 -- name: TaskTakeBack :many
--- What is claimed is never parked and was due: the partial index keeps a backlog out of this.
+-- What is claimed is never parked and was due: the partial index, queue by queue, keeps a backlog out of this. Without
+-- an order, which would have the planner take another index; nobody waits for these locks.
 UPDATE tasks t SET state = 'RETRY', due_at = now(), announced_at = NULL, worker_id = NULL, claim_token = NULL,
     last_error = 'its worker fell silent'
-FROM (SELECT c.id, c.worker_id, c.claim_token FROM tasks c LEFT JOIN workers w ON w.id = c.worker_id
-      WHERE NOT c.parked AND c.queue = ANY(@queues::text[]) AND c.due_at <= now() AND c.claim_token IS NOT NULL
-        AND (w.id IS NULL OR w.heartbeat_at <= now() - make_interval(secs => @term_seconds::float8))
-      ORDER BY c.id LIMIT @most::int FOR UPDATE OF c SKIP LOCKED) gone
+FROM (SELECT c.id, c.worker_id, c.claim_token
+      FROM (SELECT unnest(@queues::text[]) AS queue) q
+      JOIN tasks c ON c.queue = q.queue AND NOT c.parked AND c.due_at <= now() AND c.claim_token IS NOT NULL
+      LEFT JOIN workers w ON w.id = c.worker_id
+      WHERE w.id IS NULL OR w.heartbeat_at <= now() - make_interval(secs => @term_seconds::float8)
+      LIMIT @most::int FOR UPDATE OF c SKIP LOCKED) gone
 WHERE t.id = gone.id
 RETURNING t.*, gone.worker_id AS old_worker_id, gone.claim_token AS old_token;
 
@@ -92,37 +96,38 @@ RETURNING *;
 -- Claims without a list.
 UPDATE tasks t SET state = 'STARTED', attempt = t.attempt + 1, worker_id = @worker_id::uuid,
     claim_token = gen_random_uuid(), started_at = now()
-FROM (SELECT f.id FROM tasks f
-      WHERE f.queue = @queue AND NOT f.parked AND f.due_at <= now() AND f.claim_token IS NULL
-        AND EXISTS (SELECT FROM workers w
-            WHERE w.id = @worker_id::uuid AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
-      ORDER BY f.due_at LIMIT @most::int FOR UPDATE SKIP LOCKED) free
-WHERE t.id = free.id
+WHERE t.id = ANY(ARRAY(
+    SELECT f.id FROM tasks f
+    WHERE f.queue = @queue AND NOT f.parked AND f.due_at <= now() AND f.claim_token IS NULL
+      AND EXISTS (SELECT FROM workers w
+          WHERE w.id = @worker_id::uuid AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
+    ORDER BY f.due_at LIMIT @most::int FOR UPDATE SKIP LOCKED))
 RETURNING t.*;
 
 -- name: TaskClaimParked :many
 -- The same for what was parked.
 UPDATE tasks t SET state = 'STARTED', attempt = t.attempt + 1, worker_id = @worker_id::uuid,
     claim_token = gen_random_uuid(), started_at = now(), parked = false
-FROM (SELECT f.id FROM tasks f
-      WHERE f.queue = @queue AND f.parked
-        AND EXISTS (SELECT FROM workers w
-            WHERE w.id = @worker_id::uuid AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
-      ORDER BY f.account_id, f.priority DESC, f.due_at LIMIT @most::int FOR UPDATE SKIP LOCKED) free
-WHERE t.id = free.id
+WHERE t.id = ANY(ARRAY(
+    SELECT f.id FROM tasks f
+    WHERE f.queue = @queue AND f.parked
+      AND EXISTS (SELECT FROM workers w
+          WHERE w.id = @worker_id::uuid AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
+    ORDER BY f.account_id, f.priority DESC, f.due_at LIMIT @most::int FOR UPDATE SKIP LOCKED))
 RETURNING t.*;
 
 -- name: TaskAnnounce :many
 -- Due, unclaimed tasks that no list holds: never announced, or well before the oldest entry of their priority's list
 -- (before now, where that is empty: its time is in the future then). Those of crowded accounts are parked instead.
-UPDATE tasks t SET announced_at = CASE WHEN lost.crowded THEN NULL ELSE now() END, parked = lost.crowded
-FROM (SELECT f.id, EXISTS (SELECT FROM task_crowds c WHERE c.queue = f.queue AND c.account_id = f.account_id) AS crowded
-      FROM tasks f
-      WHERE f.queue = @queue AND NOT f.parked AND f.due_at <= now() AND f.claim_token IS NULL
-        AND (f.announced_at IS NULL
-            OR f.announced_at < LEAST(now(), (@oldest::timestamptz[])[f.priority + 1]) - interval '2 seconds')
-      ORDER BY f.due_at LIMIT @most::int FOR UPDATE OF f SKIP LOCKED) lost
-WHERE t.id = lost.id
+UPDATE tasks t SET (announced_at, parked) = (
+    SELECT CASE WHEN count(c.account_id) = 0 THEN now() END, count(c.account_id) > 0
+    FROM task_crowds c WHERE c.queue = t.queue AND c.account_id = t.account_id)
+WHERE t.id = ANY(ARRAY(
+    SELECT f.id FROM tasks f
+    WHERE f.queue = @queue AND NOT f.parked AND f.due_at <= now() AND f.claim_token IS NULL
+      AND (f.announced_at IS NULL
+          OR f.announced_at < LEAST(now(), (@oldest::timestamptz[])[f.priority + 1]) - interval '2 seconds')
+    ORDER BY f.due_at LIMIT @most::int FOR UPDATE SKIP LOCKED))
 RETURNING t.id, t.priority, t.announced_at;
 
 -- name: TaskCrowd :exec
