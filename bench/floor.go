@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 var errFloor = errors.New("no figure in the tool's output")
@@ -43,8 +44,9 @@ func (r *run) postgresFloor(ctx context.Context) error {
 }
 
 func (r *run) redisFloor(ctx context.Context) error {
+	socket := strings.TrimPrefix(r.system.stack.RedisURL, "unix://")
 	value, err := figure(ctx, `LPUSH[^:]*: ([0-9.]+) requests per second`, tool("redis-benchmark"),
-		"-u", r.system.stack.RedisURL, "-t", "lpush", "-n", "200000", "-c", "16", "-q")
+		"-s", socket, "-t", "lpush", "-n", "200000", "-c", "16", "-q")
 	if err != nil {
 		return err
 	}
