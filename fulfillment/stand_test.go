@@ -408,7 +408,8 @@ func (s *stand) age(by time.Duration) {
 	s.t.Helper()
 	for _, statement := range []string{
 		"UPDATE attempts SET started_at = started_at - $1::interval",
-		"UPDATE fulfillments SET updated_at = updated_at - $1, submitted_at = submitted_at - $1, changed_at = changed_at - $1",
+		`UPDATE fulfillments SET updated_at = updated_at - $1::interval, submitted_at = submitted_at - $1::interval,
+			changed_at = changed_at - $1::interval`,
 	} {
 		s.exec(statement, by)
 	}
