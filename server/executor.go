@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -11,7 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-	"github.com/vektah/gqlparser/v2/validator"
 
 	"github.com/boostress/boostress/account"
 )
@@ -29,9 +27,9 @@ const (
 // held to the same limits and rules. gqlgen's own preparation is not used: it would look at limits only after it has
 // validated, and gives variables and limits the code of a validation.
 type executor struct {
-	schema     graphql.ExecutableSchema
 	inner      *gqlgen.Executor
 	documents  *documents
+	variables  *coercer
 	parameters []graphql.OperationParameterMutator
 	operations []graphql.OperationContextMutator
 	show       graphql.ErrorPresenterFunc
@@ -49,7 +47,7 @@ func newExecutor(options Options, figures *metrics) (*executor, error) {
 		return nil, err
 	}
 	e := &executor{
-		schema: options.Schema, inner: gqlgen.New(options.Schema), documents: documents,
+		inner: gqlgen.New(options.Schema), documents: documents, variables: newCoercer(options.Schema.Schema()),
 		show: options.Present, recover: options.Recover, limit: options.Limits.Operation,
 		outcomes: figures.operations, runtimes: figures.runtimes,
 	}
@@ -123,7 +121,7 @@ func (e *executor) fill(
 		}
 		operation.DisableIntrospection = false
 	}
-	if operation.Variables, err = e.variables(chosen.definition, params.Variables); err != nil {
+	if operation.Variables, err = e.variables.coerce(chosen.definition, params.Variables); err != nil {
 		return gqlerror.List{err}
 	}
 	for _, mutator := range e.operations {
@@ -132,19 +130,6 @@ func (e *executor) fill(
 		}
 	}
 	return nil
-}
-
-// variables coerces the values of an operation's variables.
-func (e *executor) variables(of *ast.OperationDefinition, given map[string]any) (map[string]any, *gqlerror.Error) {
-	coerced, err := validator.VariableValues(e.schema.Schema(), of, given)
-	if err == nil {
-		return coerced, nil
-	}
-	message := err.Error()
-	if shown, ok := errors.AsType[*gqlerror.Error](err); ok {
-		message = fmt.Sprintf("%s: %s", shown.Path.String(), shown.Message)
-	}
-	return nil, fault(codeBadUserInput, message)
 }
 
 // DispatchOperation returns what runs an operation; it runs when that is called. A query or mutation that takes longer

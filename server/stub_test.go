@@ -30,7 +30,13 @@ import (
 const stubSchema = `
 type Query {
   hello(name: String): String who: String slow: String boom: String fails: String node: Node color(is: Color): String
+  echo(input: EchoInput, list: [Int!], grid: [[Int]!], bare: Int = 7): Any
 }
+input EchoInput {
+  text: String int: Int float: Float flag: Boolean id: ID color: Color any: Any tags: [String!] grid: [[Int]!] next: EchoInput
+  nexts: [EchoInput!] need: Int! = 1 must: Boolean! = true
+}
+scalar Any
 type Node { id: ID next: Node }
 enum Color { RED GREEN }
 input TouchInput { text: String! count: Int! }
@@ -59,6 +65,7 @@ func newStub() *stub {
 			return principal.Actor, nil
 		},
 		"node":  func(context.Context, map[string]any) (any, error) { return map[string]any{}, nil },
+		"echo":  func(_ context.Context, args map[string]any) (any, error) { return args, nil },
 		"slow":  func(ctx context.Context, _ map[string]any) (any, error) { <-ctx.Done(); return nil, ctx.Err() },
 		"boom":  func(context.Context, map[string]any) (any, error) { panic("secret in a panic") },
 		"fails": func(context.Context, map[string]any) (any, error) { return nil, errors.New("secret in an error") },
