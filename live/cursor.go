@@ -1,6 +1,7 @@
 package live
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -8,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -33,15 +35,20 @@ const (
 )
 
 // Cursors writes and reads cursors: opaque text that says which events a client has seen. One that was not written
-// with the same key is refused.
-type Cursors struct{ key []byte }
+// with one of its keys is refused.
+type Cursors struct{ keys [][]byte }
 
-// NewCursors returns the cursors of a key, which every API process must share. It fails for a key below 16 bytes.
-func NewCursors(key []byte) (*Cursors, error) {
-	if len(key) < cursorKeyShort {
-		return nil, fmt.Errorf("key of cursors has %d bytes, not %d", len(key), cursorKeyShort)
+// NewCursors returns the cursors of a key, which every API process must share. Cursors that were written with older keys
+// are still read. It fails for a key below 16 bytes.
+func NewCursors(key []byte, older ...[]byte) (*Cursors, error) {
+	c := &Cursors{}
+	for _, key := range append([][]byte{key}, older...) {
+		if len(key) < cursorKeyShort {
+			return nil, fmt.Errorf("key of cursors has %d bytes, not %d", len(key), cursorKeyShort)
+		}
+		c.keys = append(c.keys, bytes.Clone(key))
 	}
-	return &Cursors{key: append([]byte(nil), key...)}, nil
+	return c, nil
 }
 
 // cursor is what a cursor's text holds. At least one of its halves is set.
@@ -79,11 +86,11 @@ func (c *Cursors) encode(value cursor) (string, error) {
 			body = binary.AppendUvarint(body, uint64(max(p.id, 0)))
 		}
 	}
-	return base64.RawURLEncoding.EncodeToString(append(body, c.mac(body)...)), nil
+	return base64.RawURLEncoding.EncodeToString(append(body, mac(c.keys[0], body)...)), nil
 }
 
-func (c *Cursors) mac(body []byte) []byte {
-	hash := hmac.New(sha256.New, c.key)
+func mac(key, body []byte) []byte {
+	hash := hmac.New(sha256.New, key)
 	hash.Write(body)
 	return hash.Sum(nil)[:cursorMAC]
 }
@@ -97,8 +104,8 @@ func (c *Cursors) decode(text string) (cursor, error) {
 	if err != nil || len(data) < 2+cursorEpoch+cursorMAC {
 		return cursor{}, fmt.Errorf("%w: not whole", ErrCursorInvalid)
 	}
-	body, mac := data[:len(data)-cursorMAC], data[len(data)-cursorMAC:]
-	if !hmac.Equal(mac, c.mac(body)) {
+	body, code := data[:len(data)-cursorMAC], data[len(data)-cursorMAC:]
+	if !slices.ContainsFunc(c.keys, func(key []byte) bool { return hmac.Equal(code, mac(key, body)) }) {
 		return cursor{}, fmt.Errorf("%w: wrong code", ErrCursorInvalid)
 	}
 	return readCursor(body)

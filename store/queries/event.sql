@@ -1,9 +1,11 @@
 -- name: EventAhead :many
 -- What is not visible in a snapshot, given by its end and what was running, and where the feed stands in this
--- statement's own.
+-- statement's own. Transaction ids that this server has not given out yet came with a restore from another.
 SELECT id, xid::text AS xid, account_id, order_id, fulfillment_id, sequence, kind, actor, occurred_at, changes, snapshot,
     pg_current_snapshot()::text AS head, pg_current_wal_insert_lsn()::text AS lsn
-FROM events WHERE xid >= CAST(@ends::text AS xid8) OR xid = ANY(CAST(@running::text[] AS xid8[]))
+FROM events
+WHERE xid >= CAST(@ends::text AS xid8) AND xid < pg_snapshot_xmax(pg_current_snapshot())
+    OR xid = ANY(CAST(@running::text[] AS xid8[]))
 ORDER BY id LIMIT $1;
 
 -- name: EventRefs :many
