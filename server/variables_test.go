@@ -40,7 +40,7 @@ func TestVariables(t *testing.T) {
 			"$v:EchoInput", "input:$v", `{"v":{"tags":"a","nexts":{"grid":[1,[2]]}}}`,
 			`{"input":{"nexts":[{"grid":[[1],[2]]}],"tags":["a"]}}`,
 		},
-		"least":             {"$v:Int", "bare:$v", `{"v":-2147483648}`, `{"bare":-2147483648}`},
+		"least": {"$v:Int", "bare:$v", `{"v":-2147483648}`, `{"bare":-2147483648}`},
 
 		"missing":         {"$v:EchoInput!", "input:$v", `{}`, "$v: must be given"},
 		"null for that":   {"$v:EchoInput!", "input:$v", `{"v":null}`, "$v: must not be null"},
