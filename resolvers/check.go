@@ -17,9 +17,9 @@ import (
 // the resolvers, takes enumerations in any case and numbers as texts.
 
 // checkField notes the first thing that is wrong with the literals of a field's arguments, and where its variables matter.
-func (p *plan) checkField(schema *ast.Schema, field *ast.Field) {
+func (p *plan) checkField(field *ast.Field) {
 	for _, argument := range field.Arguments {
-		p.checkLiteral(schema, argument.Value)
+		p.checkLiteral(argument.Value)
 		if !isPageSize(argument.Name) {
 			continue
 		}
@@ -62,7 +62,7 @@ func (p *plan) refuse(at *ast.Position, code, message string) {
 }
 
 // checkLiteral looks at a literal and at what it holds; variables within are looked at with their values.
-func (p *plan) checkLiteral(schema *ast.Schema, value *ast.Value) {
+func (p *plan) checkLiteral(value *ast.Value) {
 	if value == nil || value.Kind == ast.Variable || value.Kind == ast.NullValue {
 		return
 	}
@@ -80,7 +80,7 @@ func (p *plan) checkLiteral(schema *ast.Schema, value *ast.Value) {
 		return
 	}
 	for _, child := range value.Children {
-		p.checkLiteral(schema, child.Value)
+		p.checkLiteral(child.Value)
 	}
 }
 
@@ -148,7 +148,7 @@ func (r *Rules) checkValue(of *ast.Type, value any) error {
 	switch definition.Kind {
 	case ast.Enum:
 		text, isText := value.(string)
-		if !isText || definition.EnumValues.ForName(text) == nil {
+		if !isText || !r.enums[definition.Name][text] {
 			return fmt.Errorf("%w: %v is no %s", scalar.ErrScalar, value, definition.Name)
 		}
 	case ast.Scalar:

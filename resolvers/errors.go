@@ -22,8 +22,8 @@ const (
 	codeUnauthenticated  = "UNAUTHENTICATED"
 	codeForbidden        = "FORBIDDEN"
 	codeBadUserInput     = "BAD_USER_INPUT"
-	codeParseFailed      = "GRAPHQL_PARSE_FAILED"
 	codeValidationFailed = "GRAPHQL_VALIDATION_FAILED"
+	codeLimitExceeded    = "LIMIT_EXCEEDED"
 	codeTimeout          = "TIMEOUT"
 	codeCursorInvalid    = "CURSOR_INVALID"
 	codeCursorExpired    = "CURSOR_EXPIRED"
@@ -110,6 +110,10 @@ func knownError(cause error) *Error {
 		return &Error{Code: codeCursorInvalid, Message: "the cursor is not one of this subscription: fetch again and go on from there"}
 	case errors.Is(cause, live.ErrCursorExpired):
 		return &Error{Code: codeCursorExpired, Message: "the cursor has expired: fetch again and go on from there"}
+	case errors.Is(cause, live.ErrSlow):
+		return &Error{Code: codeLimitExceeded, Message: "too slow: come back with the last cursor", Retryable: true}
+	case errors.Is(cause, live.ErrClosed):
+		return &Error{Code: codeInternal, Message: "the server is stopping: come back with the last cursor", Retryable: true}
 	case errors.Is(cause, order.ErrNotFound):
 		return &Error{Code: codeBadUserInput, Message: "there is no such thing"}
 	case errors.Is(cause, access.ErrUnauthenticated):

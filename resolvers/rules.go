@@ -19,6 +19,7 @@ import (
 // without a rule is for nobody.
 type Rules struct {
 	schema *ast.Schema
+	enums  map[string]map[string]bool // values by name of the enumeration
 	plans  *otter.Cache[*ast.OperationDefinition, *plan]
 }
 
@@ -33,7 +34,16 @@ var (
 // NewRules returns the rules that a schema declares by @allow and @public.
 func NewRules(schema *ast.Schema) *Rules {
 	plans := otter.Must(&otter.Options[*ast.OperationDefinition, *plan]{MaximumSize: plansKept})
-	return &Rules{schema: schema, plans: plans}
+	enums := make(map[string]map[string]bool)
+	for name, definition := range schema.Types {
+		if definition.Kind == ast.Enum {
+			enums[name] = make(map[string]bool, len(definition.EnumValues))
+			for _, value := range definition.EnumValues {
+				enums[name][value.Name] = true
+			}
+		}
+	}
+	return &Rules{schema: schema, enums: enums, plans: plans}
 }
 
 // ExtensionName names the extension.
@@ -143,7 +153,7 @@ func (r *Rules) walk(p *plan, selections ast.SelectionSet, seen map[*ast.Fragmen
 		switch selection := selection.(type) {
 		case *ast.Field:
 			p.need(selection)
-			p.checkField(r.schema, selection)
+			p.checkField(selection)
 			r.walk(p, selection.SelectionSet, seen)
 		case *ast.InlineFragment:
 			r.walk(p, selection.SelectionSet, seen)
