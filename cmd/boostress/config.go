@@ -50,7 +50,7 @@ type settings struct {
 	TrustedOrigins  []string      `name:"trusted-origins" env:"BOOSTRESS_TRUSTED_ORIGINS" help:"Origins besides the server's own whose pages may use a session cookie, separated by commas (none)." placeholder:"ORIGIN"`                                      //nolint:lll // a tag
 	TrustedProxies  []string      `name:"trusted-proxies" env:"BOOSTRESS_TRUSTED_PROXIES" help:"Networks of proxies in front, as CIDR, separated by commas, whose X-Forwarded-For tells the client's address (none)." placeholder:"CIDR"`                      //nolint:lll // a tag
 	DatabaseConns   int32         `name:"database-conns" env:"BOOSTRESS_DATABASE_CONNS" default:"16" help:"Connections to Postgres of this process (${default})."`                                                                                             //nolint:lll // a tag
-	Concurrency     int           `env:"BOOSTRESS_CONCURRENCY" default:"64" help:"Provider calls of this worker process at a time (${default})."`                                                                                                              //nolint:lll // a tag
+	Concurrency     int           `env:"BOOSTRESS_CONCURRENCY" default:"256" help:"Provider calls of this worker process at a time (${default})."`                                                                                                             //nolint:lll // a tag
 	Term            time.Duration `env:"BOOSTRESS_TERM" default:"10s" help:"How long a silent worker keeps its claims (${default})."`
 	DrainTimeout    time.Duration `name:"drain-timeout" env:"BOOSTRESS_DRAIN_TIMEOUT" default:"15s" help:"How long SIGTERM waits for running work (${default}); at most 20s."` //nolint:lll // a tag
 }
