@@ -338,12 +338,17 @@ func TestHubRests(t *testing.T) {
 	first := s.subscribe(hub, live.Filter{}, live.Now())
 	s.write(orderID, 1, 1)
 	cursor := s.expect(first, orderID, 1, 1)
-	first.Close()
 	client := s.client()
-	testkit.Eventually(t, patience, "the hub no longer wants the feed", func() bool {
+	wanted := func() bool {
 		count, err := client.Exists(t.Context(), s.prefix+"boostress:{live}:feed:wanted").Result()
-		return err == nil && count == 0
-	})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return count > 0
+	}
+	testkit.Eventually(t, patience, "the hub wants the feed", wanted)
+	first.Close()
+	testkit.Eventually(t, patience, "the hub no longer wants the feed", func() bool { return !wanted() })
 	s.write(orderID, 2, 5)
 	second := s.subscribe(hub, live.Filter{}, live.After(cursor))
 	now := s.subscribe(hub, live.Filter{}, live.Now())
