@@ -110,7 +110,7 @@ var ErrDrain = errors.New("not everything came to its end in time")
 
 func (s *Server) drain(ctx context.Context, server *http.Server) error {
 	s.draining.Store(true)
-	s.probes.Log.InfoContext(ctx, "draining", "timeout", s.probes.DrainTimeout)
+	s.probes.Log.InfoContext(ctx, "draining", "timeout", s.probes.DrainTimeout.String())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.probes.DrainTimeout)
 	defer cancel()
 	var both errgroup.Group
