@@ -43,6 +43,9 @@ func (f faults) err() error {
 	return fmt.Errorf("%w: %v", errRefused, f[0])
 }
 
+// inputOf makes the variables of a mutation.
+func inputOf(input map[string]any) map[string]any { return map[string]any{"input": input} }
+
 func (l *load) draft() map[string]any {
 	return map[string]any{
 		"reference": fmt.Sprintf("bench-%d", l.names.Add(1)), "category": benchCategory,
@@ -59,14 +62,14 @@ func (l *load) createBatch(ctx context.Context, count int) error {
 		drafts[i] = l.draft()
 	}
 	var result struct{ CreateOrders struct{ UserErrors faults } }
-	err := l.client.Do(ctx, createMany, map[string]any{"input": map[string]any{"orders": drafts}}, &result)
+	err := l.client.Do(ctx, createMany, inputOf(map[string]any{"orders": drafts}), &result)
 	return errors.Join(err, result.CreateOrders.UserErrors.err())
 }
 
 // createSingle places one order with one createOrder.
 func (l *load) createSingle(ctx context.Context) error {
 	var result struct{ CreateOrder struct{ UserErrors faults } }
-	err := l.client.Do(ctx, createOne, map[string]any{"input": l.draft()}, &result)
+	err := l.client.Do(ctx, createOne, inputOf(l.draft()), &result)
 	return errors.Join(err, result.CreateOrder.UserErrors.err())
 }
 
@@ -142,7 +145,9 @@ func (w *watcher) collect() {
 	for data := range w.sub.Next {
 		arrived := time.Now()
 		var event struct {
-			OrdersChanged struct{ OccurredAt time.Time }
+			OrdersChanged struct {
+				OccurredAt time.Time `json:"occurredAt"`
+			} `json:"ordersChanged"`
 		}
 		if json.Unmarshal(data, &event) != nil {
 			continue

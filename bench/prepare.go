@@ -22,7 +22,8 @@ const (
 
 // prepare makes the simulated provider instant, and a client with a key of its own and the provider in its catalog.
 func (s *system) prepare(ctx context.Context) (*gqlclient.Client, error) {
-	if err := s.behave(ctx, map[string]any{"instant": true, "latencyMs": map[string]int{"min": 0, "max": 0}, "noWebhooks": true}); err != nil {
+	instant := map[string]any{"instant": true, "latencyMs": map[string]int{"min": 0, "max": 0}, "noWebhooks": true}
+	if err := s.behave(ctx, instant); err != nil {
 		return nil, err
 	}
 	client, err := s.signIn(ctx)
@@ -70,7 +71,7 @@ func (s *system) signIn(ctx context.Context) (*gqlclient.Client, error) {
 	browser := &gqlclient.Client{URL: "http://" + s.addr + "/graphql", HTTP: &http.Client{Jar: jar}}
 	var session struct{ SignIn struct{ UserErrors faults } }
 	err = browser.Do(ctx, `mutation($input: SignInInput!) { signIn(input: $input) { userErrors { field code message } } }`,
-		map[string]any{"input": map[string]any{"username": "admin", "password": password}}, &session)
+		inputOf(map[string]any{"username": "admin", "password": password}), &session)
 	if err = errors.Join(err, session.SignIn.UserErrors.err()); err != nil {
 		return nil, fmt.Errorf("sign in: %w", err)
 	}
@@ -97,21 +98,21 @@ func (s *system) addProvider(ctx context.Context, client *gqlclient.Client, p sa
 		}
 	}
 	err := client.Do(ctx, `mutation($input: CreateProviderInput!) { createProvider(input: $input) {
-		provider { id } userErrors { field code message } } }`, map[string]any{"input": map[string]any{
+		provider { id } userErrors { field code message } } }`, inputOf(map[string]any{
 		"name": p.Name, "adapter": "boostress", "baseUrl": "http://" + s.sandbox + "/" + p.Slug, "isSimulated": true,
 		"credentials": map[string]string{"apiKey": p.APIKey, "webhookSecret": p.WebhookSecret},
-	}}, &made)
+	}), &made)
 	if err = errors.Join(err, made.CreateProvider.UserErrors.err()); err != nil {
 		return fmt.Errorf("add provider: %w", err)
 	}
 	for _, offer := range p.Offers {
 		var result struct{ CreateOffer struct{ UserErrors faults } }
 		err := client.Do(ctx, `mutation($input: CreateOfferInput!) { createOffer(input: $input) {
-			userErrors { field code message } } }`, map[string]any{"input": map[string]any{
+			userErrors { field code message } } }`, inputOf(map[string]any{
 			"providerId": made.CreateProvider.Provider.ID, "externalId": offer.ID, "name": offer.Name,
 			"category": offer.Category, "serviceType": offer.ServiceType,
 			"unitPrice": map[string]string{"amount": offer.UnitPrice.Amount, "currency": offer.UnitPrice.Currency},
-		}}, &result)
+		}), &result)
 		if err = errors.Join(err, result.CreateOffer.UserErrors.err()); err != nil {
 			return fmt.Errorf("add offer %s: %w", offer.ID, err)
 		}

@@ -59,7 +59,8 @@ func startSystem(ctx context.Context, o options) (*system, error) {
 		"BOOSTRESS_SECRET_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "BOOSTRESS_ALLOWED_NETWORKS=127.0.0.0/8",
 		"BOOSTRESS_SANDBOX_TOKEN="+sandboxToken, "BOOSTRESS_LOG_LEVEL=warn",
 	)
-	return s, s.startParts(ctx)
+	err = s.startParts(ctx)
+	return s, err
 }
 
 func (s *system) startParts(ctx context.Context) error {
@@ -88,7 +89,7 @@ func (s *system) startParts(ctx context.Context) error {
 }
 
 func (s *system) startPart(ctx context.Context, name string, args []string) error {
-	log, err := os.Create(filepath.Join(s.folder, name+".log"))
+	log, err := os.Create(filepath.Join(s.folder, name+".log")) //nolint:gosec // a name of ours
 	if err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
@@ -143,7 +144,7 @@ func waitReady(ctx context.Context, url string) error {
 }
 
 func answers(ctx context.Context, url string) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return false
 	}
@@ -156,14 +157,17 @@ func answers(ctx context.Context, url string) bool {
 }
 
 func freeAddresses(count int) ([]string, error) {
-	addresses := make([]string, count)
-	for i := range addresses {
-		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
-		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
-		}
-		defer func() { _ = listener.Close() }() // all are held until every one is found
-		addresses[i] = listener.Addr().String()
+	if count == 0 {
+		return nil, nil
 	}
-	return addresses, nil
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
+	if err != nil {
+		return nil, fmt.Errorf("find a free port: %w", err)
+	}
+	// It is held until the others are found, too: none may be found twice.
+	others, err := freeAddresses(count - 1)
+	if err = errors.Join(err, listener.Close()); err != nil {
+		return nil, fmt.Errorf("find a free port: %w", err)
+	}
+	return append(others, listener.Addr().String()), nil
 }

@@ -28,15 +28,13 @@ const (
 )
 
 // binary builds the program once for all tests.
-//
-//nolint:gochecknoglobals // one build for a process is the point
 var binary = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "boostress-e2e-")
 	if err != nil {
 		return "", fmt.Errorf("make folder: %w", err)
 	}
 	path := filepath.Join(folder, "boostress")
-	build := exec.Command("go", "build", "-o", path, "../cmd/boostress") //nolint:noctx // ends with the tests
+	build := exec.Command("go", "build", "-o", path, "../cmd/boostress")
 	if output, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, output)
 	}
@@ -86,7 +84,7 @@ func newCluster(t *testing.T) *cluster {
 // durableStores starts stores that keep what they acknowledged when they are killed, as those in production do.
 func durableStores(t *testing.T) *devstack.Stack {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "boostress-e2e-")
+	folder, err := os.MkdirTemp("", "boostress-e2e-") //nolint:usetesting // the stores' user must reach it
 	must(t, err)
 	stack, err := devstack.Start(t.Context(), devstack.Options{DataDir: filepath.Join(folder, "data"), Postgres: true, Redis: true})
 	must(t, err)
@@ -110,7 +108,7 @@ func (c *cluster) start(name, addr, ready string, args ...string) *process {
 	if err != nil {
 		c.t.Fatalf("start %s: %v", name, err)
 	}
-	p.cmd = exec.Command(c.binary, args...) //nolint:gosec,noctx // our own program; ended by its pid
+	p.cmd = exec.Command(c.binary, args...) //nolint:noctx // ended by its pid
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = c.env, output, output
 	if err := p.cmd.Start(); err != nil {
 		c.t.Fatalf("start %s: %v", name, err)
@@ -135,7 +133,7 @@ func (c *cluster) start(name, addr, ready string, args ...string) *process {
 // tail returns the end of a log.
 func tail(path string) []byte {
 	const most = 16 << 10
-	content, err := os.ReadFile(path) //nolint:gosec // the test's own log
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return []byte(err.Error())
 	}
@@ -147,7 +145,7 @@ func (c *cluster) waitFor(url string) {
 	testkit.Eventually(c.t, patience, url+" answers", func() bool {
 		ctx, cancel := context.WithTimeout(c.t.Context(), time.Second)
 		defer cancel()
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 		if err != nil {
 			return false
 		}
@@ -177,10 +175,10 @@ func (c *cluster) worker() *process {
 	return c.start("worker", addr, "/readyz", "serve", "--roles", "worker", "--addr", addr)
 }
 
-func (c *cluster) scheduler() *process {
+func (c *cluster) scheduler() {
 	c.t.Helper()
 	addr := freeAddress(c.t)
-	return c.start("scheduler", addr, "/readyz", "serve", "--roles", "scheduler", "--addr", addr)
+	c.start("scheduler", addr, "/readyz", "serve", "--roles", "scheduler", "--addr", addr)
 }
 
 // at returns a client of the same key at another API process.

@@ -172,7 +172,7 @@ func status(t *testing.T, p *process) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.addr+"/readyz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.addr+"/readyz", http.NoBody)
 	must(t, err)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {

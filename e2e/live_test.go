@@ -45,7 +45,9 @@ func next(t *testing.T, sub *gqlclient.Subscription) seen {
 		if !open {
 			t.Fatalf("the subscription ended: %v", sub.Err())
 		}
-		var result struct{ OrderChanged seen }
+		var result struct {
+			OrderChanged seen `json:"orderChanged"`
+		}
 		must(t, json.Unmarshal(data, &result))
 		return result.OrderChanged
 	case <-time.After(patience):

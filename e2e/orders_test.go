@@ -134,7 +134,6 @@ func (c *cluster) audit(placed []string) {
 // invariants runs the checker as an operator would.
 func (c *cluster) invariants() {
 	c.t.Helper()
-	//nolint:gosec // our own program
 	check := exec.CommandContext(c.t.Context(), c.binary, "doctor", "--invariants",
 		"--sandbox-url", "http://"+c.sandbox, "--sandbox-token", sandboxToken)
 	check.Env = c.env

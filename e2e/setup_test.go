@@ -72,7 +72,7 @@ func (c *cluster) put(ctx context.Context, path string, body any) {
 // get reads JSON from the simulated providers' admin side.
 func (c *cluster) get(ctx context.Context, path string, into any) {
 	c.t.Helper()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.sandbox+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.sandbox+path, http.NoBody)
 	must(c.t, err)
 	request.Header.Set("Authorization", "Bearer "+sandboxToken)
 	response, err := http.DefaultClient.Do(request)

@@ -43,6 +43,7 @@ type stores struct {
 type settings struct {
 	stores
 	logging
+
 	SecretKey       string        `name:"secret-key" env:"BOOSTRESS_SECRET_KEY" help:"Seals what is secret in the database and signs cursors: 32 bytes in base64; old keys may follow, separated by commas (or BOOSTRESS_SECRET_KEY_FILE)." placeholder:"KEY"` //nolint:lll // a tag
 	AdminUser       string        `name:"admin-user" env:"BOOSTRESS_ADMIN_USER" default:"admin" help:"Name of the admin made at the first start (${default})."`                                                                                                //nolint:lll // a tag
 	AdminPassword   string        `name:"admin-password" env:"BOOSTRESS_ADMIN_PASSWORD" help:"Password of the admin made at the first start (or BOOSTRESS_ADMIN_PASSWORD_FILE)." placeholder:"PASSWORD"`                                                       //nolint:lll // a tag
@@ -72,7 +73,7 @@ func (s *settings) check() error {
 			faults = append(faults, text)
 		}
 	}
-	faults = append(faults, s.stores.faults()...)
+	faults = append(faults, s.faults()...)
 	_, err := seal.NewKeyring(s.secretKeys()...)
 	fault(err != nil, "--secret-key (BOOSTRESS_SECRET_KEY) must be 32 random bytes in base64, e.g. from `openssl rand -base64 32`")
 	_, err = networks(s.AllowedNetworks)

@@ -22,6 +22,7 @@ import (
 
 type devCommand struct {
 	settings
+
 	Addr        string `env:"BOOSTRESS_ADDR" default:"127.0.0.1:8080" help:"Address of the API (${default})."`
 	SandboxAddr string `name:"sandbox-addr" env:"BOOSTRESS_SANDBOX_ADDR" default:"127.0.0.1:8081" help:"Address of the simulated providers (${default})."`                             //nolint:lll // a tag
 	DataDir     string `name:"data-dir" env:"BOOSTRESS_DATA_DIR" default:".boostress" help:"Where everything is kept: databases, keys, the simulated providers' ledger (${default})."` //nolint:lll // a tag

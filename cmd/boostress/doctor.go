@@ -15,6 +15,7 @@ import (
 
 type doctorCommand struct {
 	stores
+
 	Addr         string        `env:"BOOSTRESS_ADDR" default:":8080" help:"Where this machine's server listens, for --ready (${default})."`
 	Term         time.Duration `env:"BOOSTRESS_TERM" default:"10s" help:"How long a silent worker keeps its claims, as the servers are told (${default})."` //nolint:lll // a tag
 	Ready        bool          `help:"Only ask the server at --addr whether it is ready."`
@@ -62,7 +63,7 @@ func (c *doctorCommand) ready(ctx context.Context) error {
 		host = "127.0.0.1"
 	}
 	url := "http://" + net.JoinHostPort(host, port) + "/readyz"
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", url, err)
 	}

@@ -80,7 +80,7 @@ func (c *doctorCommand) ledger(ctx context.Context) ([]store.LedgerLine, error) 
 
 func (c *doctorCommand) ledgerPage(ctx context.Context, after int) (lines []sandbox.Line, err error) {
 	url := fmt.Sprintf("%s/_sandbox/ledger?after=%d&limit=%d", strings.TrimSuffix(c.SandboxURL, "/"), after, ledgerPage)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)
 	}

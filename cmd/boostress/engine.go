@@ -12,7 +12,7 @@ import (
 )
 
 // serveWorker runs the tasks of every queue.
-func (a *app) serveWorker(ctx context.Context, group *errgroup.Group) error {
+func (a *app) serveWorker(ctx context.Context, group *errgroup.Group) {
 	providers := worker.NewProviders(worker.ProviderOptions{
 		Adapters: a.adapters, Rates: limit.NewRates(a.redis, limit.RatesOptions{Log: a.log}), Log: a.log, Metrics: a.engine,
 	})
@@ -30,7 +30,6 @@ func (a *app) serveWorker(ctx context.Context, group *errgroup.Group) error {
 		AfterCommit: a.afterCommit, Version: version, Log: a.log, Metrics: a.engine,
 	})
 	group.Go(func() error { return engine.Run(ctx) })
-	return nil
 }
 
 // serveScheduler runs a candidate for the sweeper, which also fires schedules.

@@ -14,7 +14,7 @@ import (
 )
 
 // version is set by the linker.
-var version = "dev" //nolint:gochecknoglobals // the linker can set only a variable
+var version = "dev"
 
 type commands struct {
 	Dev     devCommand     `cmd:"" help:"Run everything on this machine, with a private Postgres and Redis."`
@@ -56,15 +56,15 @@ func run(ctx context.Context, args []string) error {
 		parser.FatalIfErrorf(err)
 	}
 	err = command.Run()
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+		return err //nolint:wrapcheck // each command says what it was doing
 	}
-	return err //nolint:wrapcheck // each command says what it was doing
+	return nil // it was told to stop
 }
 
 type versionCommand struct{}
 
-func (versionCommand) Run() error {
-	fmt.Println("boostress " + version) //nolint:forbidigo // it is what was asked for
+func (versionCommand) Run() error { //nolint:unparam // kong's signature
+	fmt.Println("boostress " + version)
 	return nil
 }

@@ -24,7 +24,7 @@ func (c *migrateUp) Run(ctx context.Context) error {
 	if err := store.Migrate(ctx, c.DatabaseURL); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	fmt.Println("The database is up to date.") //nolint:forbidigo // it is what was asked for
+	fmt.Println("The database is up to date.")
 	return nil
 }
 
@@ -38,7 +38,7 @@ func (c *migrateStatus) Run(ctx context.Context) error {
 		if migration.Applied {
 			state = "applied"
 		}
-		fmt.Printf("%05d  %-8s %s\n", migration.Version, state, migration.Name) //nolint:forbidigo // it is what was asked for
+		fmt.Printf("%05d  %-8s %s\n", migration.Version, state, migration.Name)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 type sandboxCommand struct {
 	logging
+
 	Addr    string `env:"BOOSTRESS_SANDBOX_ADDR" default:"127.0.0.1:8081" help:"Address of the simulated providers (${default})."`
 	DataDir string `name:"data-dir" env:"BOOSTRESS_DATA_DIR" default:".boostress" help:"Where the providers' own ledger is kept (${default})."`                                                                             //nolint:lll // a tag
 	Token   string `name:"token" env:"BOOSTRESS_SANDBOX_TOKEN" required:"" help:"Opens the switches at /_sandbox, and is what each provider's API key is made from (or BOOSTRESS_SANDBOX_TOKEN_FILE)." placeholder:"TOKEN"` //nolint:lll // a tag

@@ -84,5 +84,5 @@ func (s *seeder) offer(ctx context.Context, who account.Principal, providerID uu
 		UnitPrice:     &order.Money{Amount: amount, Currency: order.Currency(offer.UnitPrice.Currency)},
 		AvailableFrom: offer.AvailableFrom, AvailableUntil: offer.AvailableUntil, SLA: &offer.SLA,
 	})
-	return err //nolint:wrapcheck // the caller names the offer
+	return err
 }

@@ -13,6 +13,7 @@ import (
 
 type serveCommand struct {
 	settings
+
 	Addr  string   `env:"BOOSTRESS_ADDR" default:":8080" help:"Address of the API, and of every role's /healthz, /readyz and /metrics (${default})."`              //nolint:lll // a tag
 	Roles []string `env:"BOOSTRESS_ROLES" default:"api,worker,scheduler" help:"What this process does, separated by commas: api, worker, scheduler (${default})."` //nolint:lll // a tag
 }
@@ -74,9 +75,7 @@ func (a *app) serve(ctx context.Context, roles []string, listener net.Listener) 
 		a.serveProbes(ctx, group, listener)
 	}
 	if slices.Contains(roles, roleWorker) {
-		if err := a.serveWorker(ctx, group); err != nil {
-			return errors.Join(err, listener.Close())
-		}
+		a.serveWorker(ctx, group)
 	}
 	if slices.Contains(roles, roleScheduler) {
 		a.serveScheduler(ctx, group)
