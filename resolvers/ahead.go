@@ -3,6 +3,7 @@ package resolvers
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"sync"
 
@@ -204,8 +205,10 @@ func argumentsOf(ctx context.Context, field graphql.CollectedField) (args pageAr
 	if values["filter"] == nil {
 		return args, nil, nil
 	}
-	filter, err = json.Marshal(values["filter"])
-	return args, filter, err
+	if filter, err = json.Marshal(values["filter"]); err != nil {
+		return args, nil, fmt.Errorf("read filter: %w", err)
+	}
+	return args, filter, nil
 }
 
 func numberOf(value any) (*int, error) {
@@ -219,7 +222,10 @@ func numberOf(value any) (*int, error) {
 		text = value.String()
 	}
 	number, err := strconv.Atoi(text)
-	return &number, err
+	if err != nil {
+		return nil, fmt.Errorf("read number: %w", err)
+	}
+	return &number, nil
 }
 
 func textOf(value any) *string {
@@ -239,7 +245,9 @@ func filterOf[G, F any](convert func(*G) F) func(json.RawMessage) (F, error) {
 			return convert(nil), nil
 		}
 		var given G
-		err := json.Unmarshal(text, &given)
-		return convert(&given), err
+		if err := json.Unmarshal(text, &given); err != nil {
+			return convert(nil), fmt.Errorf("read filter: %w", err)
+		}
+		return convert(&given), nil
 	}
 }

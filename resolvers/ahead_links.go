@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"maps"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
@@ -16,16 +17,24 @@ import (
 
 // newLinks lists every field, by type and name, that leads from one thing to others and can be read ahead.
 func newLinks() map[string]link {
-	toOrders := func(l *loaders) *batch[*order.Order] { return l.orders }
-	toLines := func(l *loaders) *batch[*order.Line] { return l.lines }
-	toFulfillments := func(l *loaders) *batch[*order.Fulfillment] { return l.fulfillments }
-	toProviders := func(l *loaders) *batch[*order.Provider] { return l.providers }
-	toOffers := func(l *loaders) *batch[*order.Offer] { return l.offers }
-	toDecisions := func(l *loaders) *batch[store.LatestDecision] { return l.decisions }
-	toSchedules := func(l *loaders) *batch[*schedule.Schedule] { return l.schedules }
-	toUsers := func(l *loaders) *batch[account.User] { return l.users }
-	orderID := func(o *order.Order) uuid.UUID { return o.ID }
+	all := make(map[string]link)
+	for _, some := range []map[string]link{orderLinks(), fulfillmentLinks(), catalogLinks(), taskLinks()} {
+		maps.Copy(all, some)
+	}
+	return all
+}
 
+func toOrders(l *loaders) *batch[*order.Order]             { return l.orders }
+func toLines(l *loaders) *batch[*order.Line]               { return l.lines }
+func toFulfillments(l *loaders) *batch[*order.Fulfillment] { return l.fulfillments }
+func toProviders(l *loaders) *batch[*order.Provider]       { return l.providers }
+func toOffers(l *loaders) *batch[*order.Offer]             { return l.offers }
+func toDecisions(l *loaders) *batch[store.LatestDecision]  { return l.decisions }
+func toSchedules(l *loaders) *batch[*schedule.Schedule]    { return l.schedules }
+func toUsers(l *loaders) *batch[account.User]              { return l.users }
+
+func orderLinks() map[string]link {
+	orderID := func(o *order.Order) uuid.UUID { return o.ID }
 	return map[string]link{
 		"Order.destination": toOne("", func(o *order.Order) *uuid.UUID {
 			if knowsDestination(o) {
@@ -54,7 +63,11 @@ func newLinks() map[string]link {
 			return orders, nil
 		}},
 		"OrderEvent.fulfillment": toOne("Fulfillment", func(e *order.Event) *uuid.UUID { return e.FulfillmentID }, toFulfillments),
+	}
+}
 
+func fulfillmentLinks() map[string]link {
+	return map[string]link{
 		"Fulfillment.order":    toOne("Order", func(f *order.Fulfillment) *uuid.UUID { return &f.OrderID }, toOrders),
 		"Fulfillment.line":     toOne("OrderLine", func(f *order.Fulfillment) *uuid.UUID { return &f.LineID }, toLines),
 		"Fulfillment.provider": toOne("Provider", func(f *order.Fulfillment) *uuid.UUID { return f.ProviderID }, toProviders),
@@ -71,11 +84,19 @@ func newLinks() map[string]link {
 		"LedgerEntry.fulfillment": toOne("Fulfillment",
 			func(e *order.LedgerEntry) *uuid.UUID { return &e.FulfillmentID }, toFulfillments),
 		"LedgerEntry.provider": toOne("Provider", func(e *order.LedgerEntry) *uuid.UUID { return &e.ProviderID }, toProviders),
+	}
+}
 
+func catalogLinks() map[string]link {
+	return map[string]link{
 		"Provider.offers": toMany("Offer", "offers", func(p *order.Provider) uuid.UUID { return p.ID }, filterOf(offerFilter),
 			func(st *store.Store) readChildren[store.OfferFilter, *order.Offer] { return st.OffersOf }),
 		"Offer.provider": toOne("Provider", func(o *order.Offer) *uuid.UUID { return &o.ProviderID }, toProviders),
+	}
+}
 
+func taskLinks() map[string]link {
+	return map[string]link{
 		"TaskResult.order":       toOne("Order", func(t *task.Task) *uuid.UUID { return t.OrderID }, toOrders),
 		"TaskResult.fulfillment": toOne("Fulfillment", func(t *task.Task) *uuid.UUID { return t.FulfillmentID }, toFulfillments),
 		"TaskResult.provider":    toOne("Provider", func(t *task.Task) *uuid.UUID { return t.ProviderID }, toProviders),

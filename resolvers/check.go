@@ -30,6 +30,7 @@ func (p *plan) checkField(field *ast.Field) {
 			if size, err := strconv.Atoi(argument.Value.Raw); err != nil || !goodPageSize(size) {
 				p.refuse(field.Position, codeBadUserInput, badPageSize(argument.Name))
 			}
+		default: // null, or not valid
 		}
 	}
 	if given(field, "first") && given(field, "last") {
@@ -133,16 +134,7 @@ func (r *Rules) checkValue(of *ast.Type, value any) error {
 		return nil
 	}
 	if of.Elem != nil {
-		list, isList := value.([]any)
-		if !isList {
-			return r.checkValue(of.Elem, value)
-		}
-		for i, element := range list {
-			if err := r.checkValue(of.Elem, element); err != nil {
-				return fmt.Errorf("%d: %w", i, err)
-			}
-		}
-		return nil
+		return r.checkList(of.Elem, value)
 	}
 	definition := r.schema.Types[of.NamedType]
 	switch definition.Kind {
@@ -164,6 +156,20 @@ func (r *Rules) checkValue(of *ast.Type, value any) error {
 			}
 		}
 	case ast.Object, ast.Interface, ast.Union: // no variable is of these
+	}
+	return nil
+}
+
+// checkList looks at a list, or at a single value in its place.
+func (r *Rules) checkList(of *ast.Type, value any) error {
+	list, isList := value.([]any)
+	if !isList {
+		return r.checkValue(of, value)
+	}
+	for i, element := range list {
+		if err := r.checkValue(of, element); err != nil {
+			return fmt.Errorf("%d: %w", i, err)
+		}
 	}
 	return nil
 }

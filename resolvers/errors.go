@@ -86,8 +86,7 @@ func (r *Root) classify(ctx context.Context, shown *gqlerror.Error) *Error {
 	if cause == nil {
 		cause = shown
 	}
-	var panicked *panicError
-	if !errors.As(cause, &panicked) {
+	if _, panicked := errors.AsType[*panicError](cause); !panicked {
 		r.options.Log.ErrorContext(ctx, "operation failed", slog.Any("error", cause),
 			slog.String("path", shown.Path.String()), slog.String("request_id", request.ID(ctx)))
 	}

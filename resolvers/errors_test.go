@@ -23,7 +23,8 @@ func TestInternalErrorsAreMasked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code(answer) != "INTERNAL" || at(answer, "errors", 0, "message") != "internal error" || at(answer, "errors", 0, "path", 0) != "providers" ||
+	if code(answer) != "INTERNAL" || at(answer, "errors", 0, "message") != "internal error" || at(answer, "errors", 0, "path",
+		0) != "providers" ||
 		at(answer, "errors", 0, "extensions", "requestId") != "req-1" || strings.Contains(string(text), "attention") {
 		t.Errorf("answer: %s", text)
 	}
@@ -52,7 +53,8 @@ func TestPanicsAreMasked(t *testing.T) {
 	if code(answer) != "INTERNAL" || strings.Contains(string(text), "secret") {
 		t.Errorf("answer: %s", text)
 	}
-	if log := s.logged(); strings.Count(log, "level=ERROR") != 1 || !strings.Contains(log, "the secret") || !strings.Contains(log, "stack=") {
+	if log := s.logged(); strings.Count(log, "level=ERROR") != 1 || !strings.Contains(log,
+		"the secret") || !strings.Contains(log, "stack=") {
 		t.Errorf("log: %s", log)
 	}
 }

@@ -20,6 +20,7 @@ import (
 // batch loads things of the principal's account by id, or by the id of a parent: several at once in one statement.
 type batch[T any] struct {
 	*dataloadgen.Loader[uuid.UUID, T]
+
 	read func(context.Context, []uuid.UUID) (map[uuid.UUID]T, error)
 
 	mu     sync.Mutex
@@ -72,7 +73,7 @@ func (b *batch[T]) get(ctx context.Context, id uuid.UUID) (value T, ok bool, err
 	if errors.Is(err, dataloadgen.ErrNotFound) {
 		return value, false, nil
 	}
-	return value, err == nil, err
+	return value, err == nil, err //nolint:wrapcheck // it is what read failed with
 }
 
 // knows reports whether something was read ahead.

@@ -26,7 +26,7 @@ func TestCreateOrder(t *testing.T) {
 	shop := as(account.Integrator, 1)
 
 	first := at(s.must(shop, firstClient, nil), "createOrder")
-	if at(first, "order", "status") != "PENDING" || at(first, "order", "reference") != "A-1001" || len(at(first, "userErrors").([]any)) != 0 {
+	if at(first, "order", "status") != "PENDING" || at(first, "order", "reference") != "A-1001" || len(list(first, "userErrors")) != 0 {
 		t.Fatalf("createOrder: %v", first)
 	}
 	again := at(s.must(shop, firstClient, nil), "createOrder")
@@ -50,16 +50,16 @@ func TestCreateOrder(t *testing.T) {
 	if len(events) != 1 || at(events, 0, "kind") != "PLACED" || at(events, 0, "actor") != "key:test" {
 		t.Errorf("events: %v", events)
 	}
-	order := data["order"].(map[string]any)
-	delete(order, "events")
-	delete(order, "priority")
-	delete(at(order, "lines", "nodes", 0).(map[string]any), "quantity")
-	delete(at(order, "fulfillments", "nodes", 0).(map[string]any), "quantity")
+	drop(data, "events", "order")
+	drop(data, "priority", "order")
+	drop(data, "quantity", "order", "lines", "nodes", 0)
+	drop(data, "quantity", "order", "fulfillments", "nodes", 0)
 	if diff := cmp.Diff(want, data); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
 }
 
+//nolint:paralleltest,tparallel // the subtests share what the stand counts
 func TestUserErrorsNameTheirFields(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
@@ -73,13 +73,16 @@ func TestUserErrorsNameTheirFields(t *testing.T) {
 		want     []string // "field.path CODE"
 	}{
 		"order": {
-			`mutation { createOrder(input: {reference: "", category: "c", destination: {attributes: 5}, priority: 12, deadline: "2020-01-01T00:00:00Z",
-				budget: {amount: "-1", currency: EUR}, lines: [{serviceType: "s", quantity: 0}, {serviceType: "", quantity: 1, attributes: []}]})
+			`mutation { createOrder(input: {reference: "", category: "c", destination: {attributes: 5}, priority: 12,
+				deadline: "2020-01-01T00:00:00Z",
+				budget: {amount: "-1", currency: EUR}, lines: [{serviceType: "s", quantity: 0}, {serviceType: "", quantity: 1,
+					attributes: []}]})
 				{ order { id } userErrors { field code } } }`,
 			[]any{"createOrder"},
 			[]string{
 				"[reference] REQUIRED", "[destination attributes] INVALID", "[priority] OUT_OF_RANGE", "[deadline] OUT_OF_RANGE",
-				"[budget amount] INVALID", "[lines 0 quantity] OUT_OF_RANGE", "[lines 1 serviceType] REQUIRED", "[lines 1 attributes] INVALID",
+				"[budget amount] INVALID", "[lines 0 quantity] OUT_OF_RANGE",
+				"[lines 1 serviceType] REQUIRED", "[lines 1 attributes] INVALID",
 			},
 		},
 		"reference": {
@@ -117,13 +120,15 @@ func TestUserErrorsNameTheirFields(t *testing.T) {
 			[]string{"[name] NAME_TAKEN"},
 		},
 		"provider's budget": {
-			fmt.Sprintf(`mutation { updateProvider(input: {id: %q, budget: {amount: 5000, currency: USD}}) { provider { id } userErrors { field code } } }`, provider),
+			fmt.Sprintf(`mutation { updateProvider(input: {id: %q, budget: {amount: 5000, currency: USD}}) { provider { id }
+				userErrors { field code } } }`, provider),
 			[]any{"updateProvider"},
 			[]string{"[budget currency] INVALID"},
 		},
 		"offer": {
 			fmt.Sprintf(`mutation { createOffer(input: {providerId: %q, externalId: "e", name: "", category: "c", serviceType: "s",
-				unitPrice: {amount: 1, currency: EUR}, minQuantity: 5, maxQuantity: 2}) { offer { id } userErrors { field code } } }`, provider),
+				unitPrice: {amount: 1, currency: EUR}, minQuantity: 5, maxQuantity: 2}) { offer { id } userErrors { field code
+					} } }`, provider),
 			[]any{"createOffer"},
 			[]string{"[name] INVALID", "[maxQuantity] OUT_OF_RANGE"},
 		},
@@ -138,7 +143,8 @@ func TestUserErrorsNameTheirFields(t *testing.T) {
 			[]string{"[ids 1] NOT_FOUND"},
 		},
 		"key": {
-			`mutation { createApiKey(input: {name: " ", role: VIEWER, expiresAt: "2020-01-01T00:00:00Z"}) { apiKey { id } secret userErrors { field code } } }`,
+			`mutation { createApiKey(input: {name: " ", role: VIEWER, expiresAt: "2020-01-01T00:00:00Z"}) { apiKey { id }
+				secret userErrors { field code } } }`,
 			[]any{"createApiKey"},
 			[]string{"[name] REQUIRED"},
 		},
@@ -155,15 +161,16 @@ func TestUserErrorsNameTheirFields(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			payload, _ := at(s.must(as(account.Admin, 1), tt.document, nil), tt.path...).(map[string]any)
-			var got []string
-			for _, fault := range payload["userErrors"].([]any) {
+			faults := list(payload, "userErrors")
+			got := make([]string, 0, len(faults))
+			for _, fault := range faults {
 				got = append(got, fmt.Sprintf("%v %v", at(fault, "field"), at(fault, "code")))
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("userErrors (-want +got):\n%s", diff)
 			}
 			for name, entity := range payload {
-				if list, isList := entity.([]any); name != "userErrors" && entity != nil && (!isList || len(list) > 0) {
+				if several, isList := entity.([]any); name != "userErrors" && entity != nil && (!isList || len(several) > 0) {
 					t.Errorf("the payload's %s is %v, want none", name, entity)
 				}
 			}
@@ -175,17 +182,19 @@ func TestCreateOrdersOnTheirOwnMerits(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
 	world{account: 1, providers: 1, orders: 1}.fill(t, s.url)
-	input := map[string]any{"idempotencyKey": "batch-1", "orders": []any{}}
+	orders := make([]any, 0, 4)
 	for i, reference := range []string{"B-0", "A-000", "B-2", ""} {
-		input["orders"] = append(input["orders"].([]any), map[string]any{
+		orders = append(orders, map[string]any{
 			"reference": reference, "category": "prints", "destination": map[string]any{}, "priority": i,
 			"lines": []any{map[string]any{"serviceType": "poster-a3", "quantity": i + 1}},
 		})
 	}
 	const document = `mutation($input: CreateOrdersInput!) { createOrders(input: $input) {
 		orders { reference lines { nodes { quantity } } fulfillments { nodes { provider { name } } } } userErrors { field code } } }`
-	payload := at(s.must(as(account.Integrator, 1), document, map[string]any{"input": input}), "createOrders")
-	if at(payload, "orders", 0, "reference") != "B-0" || at(payload, "orders", 1) != nil || at(payload, "orders", 2, "reference") != "B-2" ||
+	payload := at(s.must(as(account.Integrator, 1), document,
+		map[string]any{"input": map[string]any{"idempotencyKey": "batch-1", "orders": orders}}), "createOrders")
+	if at(payload, "orders", 0, "reference") != "B-0" || at(payload, "orders", 1) != nil || at(payload, "orders", 2,
+		"reference") != "B-2" ||
 		at(payload, "orders", 3) != nil {
 		t.Errorf("orders: %v", at(payload, "orders"))
 	}
@@ -203,11 +212,12 @@ func TestProvidersAndOffersChange(t *testing.T) {
 	s := newStand(t)
 	world{account: 1}.fill(t, s.url)
 	admin := as(account.Admin, 1)
-	const shown = `{ id name isEnabled isPaused pausedReason timeout concurrency currency budget { amount currency } } userErrors { field code message }`
+	const shown = `{ id name isEnabled isPaused pausedReason timeout concurrency currency budget { amount currency } }
+		userErrors { field code message }`
 	step := func(field, document string, variables map[string]any) any {
 		t.Helper()
 		payload := at(s.must(admin, document, variables), field)
-		if faults, _ := at(payload, "userErrors").([]any); len(faults) > 0 {
+		if faults := list(payload, "userErrors"); len(faults) > 0 {
 			t.Fatalf("%s: %v", field, faults)
 		}
 		return payload
@@ -221,15 +231,18 @@ func TestProvidersAndOffersChange(t *testing.T) {
 		t.Errorf("createProvider: %v", made)
 	}
 	ids := map[string]any{"id": providerID}
-	kept := at(step("updateProvider", `mutation($id: ID!) { updateProvider(input: {id: $id, name: "acme 2", timeout: "PT5S"}) { provider `+shown+` } }`, ids), "provider")
+	kept := at(step("updateProvider", `mutation($id: ID!) { updateProvider(input: {id: $id, name: "acme 2", timeout: "PT5S"})
+		{ provider `+shown+` } }`, ids), "provider")
 	if at(kept, "budget", "amount") != "100.00" || fmt.Sprint(at(kept, "concurrency")) != "3" || at(kept, "timeout") != "PT5S" {
 		t.Errorf("what is left out changes: %v", kept)
 	}
-	freed := at(step("updateProvider", `mutation($id: ID!) { updateProvider(input: {id: $id, budget: null, concurrency: null}) { provider `+shown+` } }`, ids), "provider")
+	freed := at(step("updateProvider", `mutation($id: ID!) { updateProvider(input: {id: $id, budget: null, concurrency: null})
+		{ provider `+shown+` } }`, ids), "provider")
 	if at(freed, "budget") != nil || at(freed, "concurrency") != nil || at(freed, "name") != "acme 2" {
 		t.Errorf("null does not lift the limits: %v", freed)
 	}
-	paused := at(step("pauseProvider", `mutation($id: ID!) { pauseProvider(input: {id: $id, reason: "holidays"}) { provider `+shown+` } }`, ids), "provider")
+	paused := at(step("pauseProvider", `mutation($id: ID!) { pauseProvider(input: {id: $id, reason: "holidays"}) { provider
+		`+shown+` } }`, ids), "provider")
 	if at(paused, "isPaused") != true || at(paused, "pausedReason") != "holidays" {
 		t.Errorf("pauseProvider: %v", paused)
 	}
@@ -238,25 +251,29 @@ func TestProvidersAndOffersChange(t *testing.T) {
 		t.Errorf("resumeProvider: %v", resumed)
 	}
 
-	offer := at(step("createOffer", `mutation($id: ID!) { createOffer(input: {providerId: $id, externalId: "sku", name: "Card", category: "cards",
+	offer := at(step("createOffer", `mutation($id: ID!) { createOffer(input: {providerId: $id, externalId: "sku", name:
+		"Card", category: "cards",
 		serviceType: "card", unitPrice: {amount: 0.125, currency: USD}, maxQuantity: 10, sla: "P1D"})
 		{ offer { id unitPrice { amount } maxQuantity sla isEnabled provider { name } } userErrors { field code } } }`, ids), "offer")
 	if at(offer, "unitPrice", "amount") != "0.125" || at(offer, "sla") != "PT24H" || at(offer, "provider", "name") != "acme 2" {
 		t.Errorf("createOffer: %v", offer)
 	}
 	ids["offer"] = at(offer, "id")
-	changed := at(step("updateOffer", `mutation($offer: ID!) { updateOffer(input: {id: $offer, maxQuantity: null, sla: null, isEnabled: false})
+	changed := at(step("updateOffer", `mutation($offer: ID!) { updateOffer(input: {id: $offer, maxQuantity: null, sla: null,
+		isEnabled: false})
 		{ offer { name maxQuantity sla isEnabled } userErrors { field code } } }`, map[string]any{"offer": ids["offer"]}), "offer")
 	if diff := cmp.Diff(map[string]any{"name": "Card", "maxQuantity": nil, "sla": nil, "isEnabled": false}, changed); diff != "" {
 		t.Errorf("updateOffer (-want +got):\n%s", diff)
 	}
-	enabled := step("enableOffers", `mutation($id: ID!) { enableOffers(input: {filter: {providerId: $id}}) { offers { id isEnabled } userErrors { field code } } }`,
+	enabled := step("enableOffers", `mutation($id: ID!) { enableOffers(input: {filter: {providerId: $id}}) { offers { id
+		isEnabled } userErrors { field code } } }`,
 		map[string]any{"id": providerID})
 	if at(enabled, "offers", 0, "isEnabled") != true || at(enabled, "offers", 0, "id") != ids["offer"] {
 		t.Errorf("enableOffers: %v", enabled)
 	}
-	none := step("disableOffers", `mutation { disableOffers(input: {filter: {category: ["none"]}}) { offers { id } userErrors { field code } } }`, nil)
-	if list, ok := at(none, "offers").([]any); !ok || len(list) != 0 {
+	none := step("disableOffers", `mutation { disableOffers(input: {filter: {category: ["none"]}}) { offers { id } userErrors
+		{ field code } } }`, nil)
+	if offers, ok := at(none, "offers").([]any); !ok || len(offers) != 0 {
 		t.Errorf("disableOffers of nothing: %v", none)
 	}
 }
@@ -292,9 +309,9 @@ func TestKeysAndSessions(t *testing.T) {
 	if at(signed, "data", "signIn", "user", "username") != "admin" || s.jar.token == "" {
 		t.Fatalf("signIn: %v, cookie %q", signed, s.jar.token)
 	}
-	list := at(s.must(who, `{ sessions(filter: {userId: null}) { nodes { id user { username } endedAt } } }`, nil), "sessions", "nodes")
-	if at(list, 0, "user", "username") != "admin" || at(list, 0, "endedAt") != nil {
-		t.Fatalf("sessions: %v", list)
+	sessions := at(s.must(who, `{ sessions(filter: {userId: null}) { nodes { id user { username } endedAt } } }`, nil), "sessions", "nodes")
+	if at(sessions, 0, "user", "username") != "admin" || at(sessions, 0, "endedAt") != nil {
+		t.Fatalf("sessions: %v", sessions)
 	}
 	mine, err := s.access.Authenticate(t.Context(), sessionOf(s.jar.token))
 	if err != nil {
@@ -308,7 +325,7 @@ func TestKeysAndSessions(t *testing.T) {
 	if s.jar.token != "" {
 		t.Error("signOut leaves the cookie")
 	}
-	audit := at(s.must(who, `{ auditEntries { nodes { action } } }`, nil), "auditEntries", "nodes").([]any)
+	audit := list(s.must(who, `{ auditEntries { nodes { action } } }`, nil), "auditEntries", "nodes")
 	if len(audit) < 4 {
 		t.Errorf("audit: %v", audit)
 	}

@@ -93,12 +93,12 @@ func nodeKinds() map[id.Kind]nodeKind {
 }
 
 // Node fetches anything by its id, where the caller may fetch things of its kind.
-func (q query) Node(ctx context.Context, id uuid.UUID) (graph.Node, error) {
+func (q query) Node(ctx context.Context, nodeID uuid.UUID) (graph.Node, error) {
 	l, err := q.loadersOf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return q.node(ctx, l, id)
+	return q.node(ctx, l, nodeID)
 }
 
 func (r *Root) node(ctx context.Context, l *loaders, nodeID uuid.UUID) (graph.Node, error) {

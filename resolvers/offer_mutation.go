@@ -22,7 +22,8 @@ func (m mutation) CreateOffer(ctx context.Context, input graph.CreateOfferInput)
 		return nil, err
 	}
 	created, err := m.options.Fulfillment.CreateOffer(ctx, principal, fulfillment.OfferInput{
-		IdempotencyKey: value(input.IdempotencyKey), ProviderID: input.ProviderID, ExternalID: input.ExternalID, Name: &input.Name, Category: &input.Category,
+		IdempotencyKey: value(input.IdempotencyKey), ProviderID: input.ProviderID, ExternalID: input.ExternalID,
+		Name: &input.Name, Category: &input.Category,
 		ServiceType: &input.ServiceType, UnitPrice: input.UnitPrice, MinQuantity: input.MinQuantity,
 		MaxQuantity: input.MaxQuantity, AvailableFrom: input.AvailableFrom, AvailableUntil: input.AvailableUntil,
 		SLA: input.SLA, CoolDown: input.CoolDown, Enabled: input.IsEnabled,

@@ -94,6 +94,7 @@ func badCursor() error {
 // listed is a page that was read.
 type listed[T any] struct {
 	store.Slice[T]
+
 	page   store.Page
 	sorted string // names the order, for cursors
 }

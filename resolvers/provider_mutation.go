@@ -21,10 +21,12 @@ func (m mutation) CreateProvider(ctx context.Context, input graph.CreateProvider
 		return nil, err
 	}
 	wanted := fulfillment.ProviderInput{
-		IdempotencyKey: value(input.IdempotencyKey), Name: &input.Name, Adapter: input.Adapter, BaseURL: &input.BaseURL, Currency: providerCurrency(principal, input),
+		IdempotencyKey: value(input.IdempotencyKey), Name: &input.Name, Adapter: input.Adapter, BaseURL: &input.BaseURL,
+		Currency:  providerCurrency(principal, input),
 		Simulated: value(input.IsSimulated), Enabled: input.IsEnabled, Timeout: input.Timeout, Concurrency: input.Concurrency,
 	}
-	faults := readCredentials(input.Credentials, &wanted.Credentials)
+	credentials, faults := readCredentials(input.Credentials)
+	wanted.Credentials = credentials
 	if input.Budget != nil {
 		wanted.Budget = &input.Budget.Amount
 		faults = append(faults, sameCurrency(input.Budget, wanted.Currency)...)
@@ -62,15 +64,16 @@ func sameCurrency(budget *order.Money, want order.Currency) order.Faults {
 }
 
 // readCredentials reads an object of texts; none where there is none.
-func readCredentials(text json.RawMessage, into *map[string]string) order.Faults {
+func readCredentials(text json.RawMessage) (map[string]string, order.Faults) {
 	if len(text) == 0 || string(text) == "null" {
-		return nil
+		return nil, nil
 	}
-	if err := json.Unmarshal(text, into); err != nil {
+	var credentials map[string]string
+	if err := json.Unmarshal(text, &credentials); err != nil {
 		// The error may quote the secret.
-		return order.Faults{{Field: []string{"credentials"}, Code: order.CodeInvalid, Message: "must be a JSON object of texts"}}
+		return nil, order.Faults{{Field: []string{"credentials"}, Code: order.CodeInvalid, Message: "must be a JSON object of texts"}}
 	}
-	return nil
+	return credentials, nil
 }
 
 // UpdateProvider changes a provider.
@@ -93,9 +96,11 @@ func (m mutation) updateProvider(
 	wanted := fulfillment.ProviderInput{
 		Name: input.Name, BaseURL: input.BaseURL, Enabled: input.IsEnabled, Timeout: input.Timeout,
 	}
-	if err := readCredentials(input.Credentials, &wanted.Credentials).Err(); err != nil {
-		return nil, err
+	credentials, faults := readCredentials(input.Credentials)
+	if len(faults) > 0 {
+		return nil, faults
 	}
+	wanted.Credentials = credentials
 	if limit, given := input.Concurrency.ValueOK(); given {
 		concurrency := value(limit)
 		wanted.Concurrency = &concurrency

@@ -17,6 +17,8 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // Every file testdata/*.graphql is run as an admin of a small world; its answer must be the file .json beside it.
+//
+//nolint:paralleltest,tparallel // the subtests share what the stand counts
 func TestGoldenAnswers(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)

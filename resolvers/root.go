@@ -93,39 +93,3 @@ func who(ctx context.Context) (account.Principal, error) {
 	}
 	return principal, nil
 }
-
-// The resolvers of each type, as gqlgen asks for them.
-
-func (r *Root) Query() graph.QueryResolver                       { return query{r} }
-func (r *Root) Mutation() graph.MutationResolver                 { return mutation{r} }
-func (r *Root) Subscription() graph.SubscriptionResolver         { return subscription{r} }
-func (r *Root) Order() graph.OrderResolver                       { return orderFields{r} }
-func (r *Root) OrderEvent() graph.OrderEventResolver             { return eventFields{r} }
-func (r *Root) Fulfillment() graph.FulfillmentResolver           { return fulfillmentFields{r} }
-func (r *Root) Attempt() graph.AttemptResolver                   { return attemptFields{r} }
-func (r *Root) RoutingDecision() graph.RoutingDecisionResolver   { return decisionFields{r} }
-func (r *Root) RoutingCandidate() graph.RoutingCandidateResolver { return candidateFields{r} }
-func (r *Root) LedgerEntry() graph.LedgerEntryResolver           { return entryFields{r} }
-func (r *Root) Provider() graph.ProviderResolver                 { return providerFields{r} }
-func (r *Root) Offer() graph.OfferResolver                       { return offerFields{r} }
-func (r *Root) TaskResult() graph.TaskResultResolver             { return taskFields{r} }
-func (r *Root) Session() graph.SessionResolver                   { return sessionFields{r} }
-func (r *Root) Viewer() graph.ViewerResolver                     { return viewerFields{r} }
-
-type (
-	query             struct{ *Root }
-	mutation          struct{ *Root }
-	subscription      struct{ *Root }
-	orderFields       struct{ *Root }
-	eventFields       struct{ *Root }
-	fulfillmentFields struct{ *Root }
-	attemptFields     struct{ *Root }
-	decisionFields    struct{ *Root }
-	candidateFields   struct{ *Root }
-	entryFields       struct{ *Root }
-	providerFields    struct{ *Root }
-	offerFields       struct{ *Root }
-	taskFields        struct{ *Root }
-	sessionFields     struct{ *Root }
-	viewerFields      struct{ *Root }
-)

@@ -97,25 +97,31 @@ func TestRolesSeeWhatTheyMay(t *testing.T) {
 	all := []account.Role{admin, operator, integrator, viewer}
 	for document, allowed := range map[string][]account.Role{
 		`{ viewer { role } }`: all,
-		`{ orders { nodes { fulfillments { nodes { provider { name } externalId } } } } }`:                     all,
-		`{ providers { nodes { name isEnabled } } }`:                                                           all,
-		`{ providers { nodes { baseUrl } } }`:                                                                  {admin, operator, viewer},
-		`{ orders { nodes { fulfillments { nodes { decision { madeAt } } } } } }`:                              {admin, operator, viewer},
-		`{ orders { nodes { fulfillments { nodes { attempts { nodes { key } } } } } } }`:                       {admin, operator, viewer},
-		`{ taskResults { nodes { state } } }`:                                                                  {admin, operator, viewer},
-		`{ statistics { countedAt } }`:                                                                         {admin, operator, viewer},
-		`{ schedules { nodes { name } } queues { name } workers { id } }`:                                      {admin, operator, viewer},
-		`{ apiKeys { nodes { name } } }`:                                                                       {admin},
-		`{ users { nodes { username } } }`:                                                                     {admin},
-		`{ sessions { nodes { id } } }`:                                                                        {admin},
-		`{ auditEntries { nodes { action } } }`:                                                                {admin},
-		`{ ...f } fragment f on Query { ... on Query { users { nodes { id } } } }`:                             {admin},
-		`query($no: Boolean = false) { users @include(if: $no) { nodes { id } } }`:                             {admin},
-		`{ viewer { user { username } apiKey { name } } }`:                                                     all,
-		`{ viewer { apiKey { createdBy } } }`:                                                                  {admin},
-		`{ __schema { types { name fields { name } } } __type(name: "Order") { name } }`:                       all,
-		`mutation { cancelOrder(input: {id: "x"}) { userErrors { code } } }`:                                   {admin, operator, integrator},
-		`mutation { createOrders(input: {orders: []}) { userErrors { code } } }`:                               {admin, operator, integrator},
+		`{ orders { nodes { fulfillments { nodes { provider { name } externalId } } } } }`: all,
+		`{ providers { nodes { name isEnabled } } }`:                                       all,
+		`{ providers { nodes { baseUrl } } }`:                                              {admin, operator, viewer},
+		`{ orders { nodes { fulfillments { nodes { decision { madeAt } } } } } }`:          {admin, operator, viewer},
+		`{ orders { nodes { fulfillments { nodes { attempts { nodes { key } } } } } } }`:   {admin, operator, viewer},
+		`{ taskResults { nodes { state } } }`:                                              {admin, operator, viewer},
+		`{ statistics { countedAt } }`:                                                     {admin, operator, viewer},
+		`{ schedules { nodes { name } } queues { name } workers { id } }`:                  {admin, operator, viewer},
+		`{ apiKeys { nodes { name } } }`:                                                   {admin},
+		`{ users { nodes { username } } }`:                                                 {admin},
+		`{ sessions { nodes { id } } }`:                                                    {admin},
+		`{ auditEntries { nodes { action } } }`:                                            {admin},
+		`{ ...f } fragment f on Query { ... on Query { users { nodes { id } } } }`:         {admin},
+		`query($no: Boolean = false) { users @include(if: $no) { nodes { id } } }`:         {admin},
+		`{ viewer { user { username } apiKey { name } } }`:                                 all,
+		`{ viewer { apiKey { createdBy } } }`:                                              {admin},
+		`{ __schema { types { name fields { name } } } __type(name: "Order") { name } }`:   all,
+		`mutation { cancelOrder(input: {id: "x"}) { userErrors { code } } }`: {
+			admin,
+			operator, integrator,
+		},
+		`mutation { createOrders(input: {orders: []}) { userErrors { code } } }`: {
+			admin,
+			operator, integrator,
+		},
 		`mutation { pauseProvider(input: {id: "x", reason: "r"}) { userErrors { code } } }`:                    {admin},
 		`mutation { updateOffer(input: {id: "x"}) { userErrors { code } } }`:                                   {admin},
 		`mutation { enableOffers(input: {ids: ["x"]}) { userErrors { code } } }`:                               {admin},
@@ -176,7 +182,8 @@ func TestStrangersOnlySignIn(t *testing.T) {
 
 	for document, want := range map[string]string{
 		`{ __typename }`: "",
-		`mutation { __typename signIn(input: {username: "nobody", password: "wrong"}) { user { id username role } userErrors { field code message } } }`: "",
+		`mutation { __typename signIn(input: {username: "nobody", password: "wrong"}) { user { id username role } userErrors {
+			field code message } } }`: "",
 		`{ __schema { types { name } } }`:                  "UNAUTHENTICATED",
 		`{ __type(name: "Order") { name } }`:               "UNAUTHENTICATED",
 		`{ viewer { role } }`:                              "UNAUTHENTICATED",
@@ -231,13 +238,17 @@ func TestAccountsDontSeeEachOther(t *testing.T) {
 		}
 	}
 	for field, document := range map[string]string{
-		"cancelOrder":    `mutation($order: ID!) { cancelOrder(input: {id: $order}) { order { id } userErrors { field code } } }`,
-		"updateProvider": `mutation($provider: ID!) { updateProvider(input: {id: $provider, name: "mine"}) { provider { id } userErrors { field code } } }`,
-		"pauseProvider":  `mutation($provider: ID!) { pauseProvider(input: {id: $provider, reason: "r"}) { provider { id } userErrors { field code } } }`,
-		"resumeProvider": `mutation($provider: ID!) { resumeProvider(input: {id: $provider}) { provider { id } userErrors { field code } } }`,
-		"updateOffer":    `mutation($offer: ID!) { updateOffer(input: {id: $offer, name: "mine"}) { offer { id } userErrors { field code } } }`,
-		"enableOffers":   `mutation($offer: ID!) { enableOffers(input: {ids: [$offer]}) { offers { id } userErrors { field code } } }`,
-		"revokeApiKey":   `mutation($key: ID!) { revokeApiKey(input: {id: $key}) { apiKey { id } userErrors { field code } } }`,
+		"cancelOrder": `mutation($order: ID!) { cancelOrder(input: {id: $order}) { order { id } userErrors { field code } } }`,
+		"updateProvider": `mutation($provider: ID!) { updateProvider(input: {id: $provider, name: "mine"}) { provider { id }
+			userErrors { field code } } }`,
+		"pauseProvider": `mutation($provider: ID!) { pauseProvider(input: {id: $provider, reason: "r"}) { provider { id }
+			userErrors { field code } } }`,
+		"resumeProvider": `mutation($provider: ID!) { resumeProvider(input: {id: $provider}) { provider { id } userErrors {
+			field code } } }`,
+		"updateOffer": `mutation($offer: ID!) { updateOffer(input: {id: $offer, name: "mine"}) { offer { id } userErrors {
+			field code } } }`,
+		"enableOffers": `mutation($offer: ID!) { enableOffers(input: {ids: [$offer]}) { offers { id } userErrors { field code } } }`,
+		"revokeApiKey": `mutation($key: ID!) { revokeApiKey(input: {id: $key}) { apiKey { id } userErrors { field code } } }`,
 	} {
 		payload := at(s.must(me, document, variables), field)
 		if got := at(payload, "userErrors", 0, "code"); got != "NOT_FOUND" {
@@ -251,13 +262,15 @@ func TestAccountsDontSeeEachOther(t *testing.T) {
 	}
 }
 
+//nolint:paralleltest,tparallel // the subtests share what the stand counts
 func TestValuesThatCantBe(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
 	const create = `mutation($input: CreateOrderInput!) { createOrder(input: $input) { userErrors { code } } }`
 	order := func(field string, value any) map[string]any {
 		input := map[string]any{
-			"reference": "A", "category": "prints", "destination": map[string]any{}, "lines": []any{map[string]any{"serviceType": "s", "quantity": 1}},
+			"reference": "A", "category": "prints", "destination": map[string]any{},
+			"lines": []any{map[string]any{"serviceType": "s", "quantity": 1}},
 		}
 		input[field] = value
 		return map[string]any{"input": input}
@@ -267,17 +280,18 @@ func TestValuesThatCantBe(t *testing.T) {
 		variables map[string]any
 		want      string
 	}{
-		"decimal":             {create, order("budget", map[string]any{"amount": "much", "currency": "EUR"}), "BAD_USER_INPUT"},
-		"currency in lower":   {create, order("budget", map[string]any{"amount": "1", "currency": "eur"}), "BAD_USER_INPUT"},
-		"country in lower":    {create, order("destination", map[string]any{"countryCode": "gb"}), "BAD_USER_INPUT"},
-		"time":                {create, order("deadline", "tomorrow"), "BAD_USER_INPUT"},
-		"number for a text":   {create, order("reference", 5), "BAD_USER_INPUT"},
-		"text for a number":   {create, order("priority", "5"), "BAD_USER_INPUT"},
-		"fraction":            {create, order("priority", 1.5), "BAD_USER_INPUT"},
-		"beyond 32 bits":      {create, order("priority", 4294967296), "BAD_USER_INPUT"},
-		"missing":             {create, map[string]any{"input": map[string]any{}}, "BAD_USER_INPUT"},
-		"unknown field":       {create, order("color", "red"), "BAD_USER_INPUT"},
-		"duration":            {`subscription($d: Duration) { statisticsUpdated(every: $d) { countedAt } }`, map[string]any{"d": "5s"}, "BAD_USER_INPUT"},
+		"decimal":           {create, order("budget", map[string]any{"amount": "much", "currency": "EUR"}), "BAD_USER_INPUT"},
+		"currency in lower": {create, order("budget", map[string]any{"amount": "1", "currency": "eur"}), "BAD_USER_INPUT"},
+		"country in lower":  {create, order("destination", map[string]any{"countryCode": "gb"}), "BAD_USER_INPUT"},
+		"time":              {create, order("deadline", "tomorrow"), "BAD_USER_INPUT"},
+		"number for a text": {create, order("reference", 5), "BAD_USER_INPUT"},
+		"text for a number": {create, order("priority", "5"), "BAD_USER_INPUT"},
+		"fraction":          {create, order("priority", 1.5), "BAD_USER_INPUT"},
+		"beyond 32 bits":    {create, order("priority", 4294967296), "BAD_USER_INPUT"},
+		"missing":           {create, map[string]any{"input": map[string]any{}}, "BAD_USER_INPUT"},
+		"unknown field":     {create, order("color", "red"), "BAD_USER_INPUT"},
+		"duration": {`subscription($d: Duration) { statisticsUpdated(every: $d) { countedAt }
+			}`, map[string]any{"d": "5s"}, "BAD_USER_INPUT"},
 		"literal time":        {`{ orders(filter: {createdAfter: "now"}) { nodes { id } } }`, nil, "GRAPHQL_VALIDATION_FAILED"},
 		"literal duration":    {`subscription { statisticsUpdated(every: "P1Y") { countedAt } }`, nil, "GRAPHQL_VALIDATION_FAILED"},
 		"literal number":      {`{ orders(first: 99999999999999999999) { nodes { id } } }`, nil, "GRAPHQL_VALIDATION_FAILED"},
@@ -289,7 +303,8 @@ func TestValuesThatCantBe(t *testing.T) {
 			if got := code(answer); got != tt.want {
 				t.Errorf("code is %q, want %q: %v", got, tt.want, answer)
 			}
-			if at(answer, "errors", 0, "extensions", "requestId") != "req-1" || at(answer, "errors", 0, "extensions", "retryable") != false {
+			if at(answer, "errors", 0, "extensions", "requestId") != "req-1" || at(answer, "errors", 0, "extensions",
+				"retryable") != false {
 				t.Errorf("extensions: %v", answer)
 			}
 		})

@@ -305,6 +305,19 @@ func code(answer map[string]any) string {
 	return text
 }
 
+// list follows a path to a list; nil where there is none.
+func list(value any, path ...any) []any {
+	found, _ := at(value, path...).([]any)
+	return found
+}
+
+// drop takes a field away from the object at the end of a path.
+func drop(value any, field string, path ...any) {
+	if object, ok := at(value, path...).(map[string]any); ok {
+		delete(object, field)
+	}
+}
+
 // at follows a path into an answer; nil where it ends early.
 func at(value any, path ...any) any {
 	for _, step := range path {

@@ -9,6 +9,8 @@ import (
 )
 
 // What is read for a list must not depend on how long the list is: a bound that holds for ten holds for a hundred.
+//
+//nolint:paralleltest,tparallel // the subtests share what the stand counts
 func TestStatementsDontGrowWithTheList(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
@@ -22,21 +24,27 @@ func TestStatementsDontGrowWithTheList(t *testing.T) {
 		"orders": {`{ orders(first: 100) { totalCount nodes { id eventCursor
 				destination { name } budget { amount }
 				lines { totalCount nodes { serviceType } }
-				fulfillments { totalCount nodes { status line { position } order { reference } provider { name } offer { name } replaces { id }
+				fulfillments { totalCount nodes { status line { position } order { reference } provider { name } offer { name
+					} replaces { id }
 					attempts { totalCount nodes { state provider { name } } }
 					decision { offer { name } candidates { offer { name } provider { name } } } } }
 				events { totalCount nodes { cursor kind fulfillment { status } order { destination { name } eventCursor } } }
 				ledgerEntries { totalCount nodes { kind fulfillment { id } provider { name } } } } } }`, 20},
-		"providers":    {`{ providers(first: 100) { totalCount nodes { name offers(first: 5) { totalCount nodes { name provider { name } } } } } }`, 5},
-		"fulfillments": {`{ fulfillments(first: 100) { nodes { order { lines { nodes { id } } } provider { name } attempts { nodes { state } } } } }`, 5},
-		"offers":       {`{ offers(first: 100) { nodes { name provider { offers { nodes { id } } } } } }`, 3},
+		"providers": {`{ providers(first: 100) { totalCount nodes { name offers(first: 5) { totalCount nodes { name
+			provider { name } } } } } }`, 5},
+		"fulfillments": {`{ fulfillments(first: 100) { nodes { order { lines { nodes { id } } } provider { name } attempts {
+			nodes { state } } } } }`, 5},
+		"offers": {`{ offers(first: 100) { nodes { name provider { offers { nodes { id } } } } } }`, 3},
 		"tasks": {`{ taskResults(first: 100) { totalCount nodes { order { reference } fulfillment { status provider { name } }
 				provider { name } schedule { name } } } }`, 6},
 		"events": {`{ events(first: 100) { totalCount nodes { cursor order { reference destination { name } fulfillments { nodes { id } } }
 				fulfillment { provider { name } } } } }`, 6},
-		"several pages": {`{ orders(first: 100) { nodes { a: fulfillments(first: 1) { nodes { id } } b: fulfillments(last: 1) { nodes { id } } } } }`, 3},
-		"access":        {`{ apiKeys { nodes { name } } users { nodes { username } } sessions { nodes { user { username } } } auditEntries { nodes { action } } }`, 5},
-		"one order": {`{ orderByReference(reference: "A-001") { fulfillments { nodes { provider { name } attempts { nodes { provider { name } } }
+		"several pages": {`{ orders(first: 100) { nodes { a: fulfillments(first: 1) { nodes { id } } b: fulfillments(last: 1)
+			{ nodes { id } } } } }`, 3},
+		"access": {`{ apiKeys { nodes { name } } users { nodes { username } } sessions { nodes { user { username } } }
+			auditEntries { nodes { action } } }`, 5},
+		"one order": {`{ orderByReference(reference: "A-001") { fulfillments { nodes { provider { name } attempts { nodes {
+			provider { name } } }
 				decision { offer { name } } } } events { nodes { order { destination { name } } fulfillment { id } } } } }`, 9},
 		"no total": {`{ orders(first: 100) { nodes { reference } } }`, 1},
 	} {

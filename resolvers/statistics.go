@@ -103,7 +103,8 @@ func (c *counts) watch(accountID uuid.UUID) (shared *sharedCount, leave func()) 
 	return shared, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if shared.watchers--; shared.watchers == 0 {
+		shared.watchers--
+		if shared.watchers == 0 {
 			delete(c.shared, accountID)
 		}
 	}

@@ -20,7 +20,7 @@ import (
 // watch is a subscription, read event by event as a transport reads it.
 type watch struct {
 	t       *testing.T
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // it is the subscription's
 	next    graphql.ResponseHandler
 	ended   func() error
 	refused string // the code that it was refused with
@@ -63,7 +63,8 @@ func (w *watch) event() map[string]any {
 	return data
 }
 
-const changed = `subscription($id: ID!, $after: String) { orderChanged(id: $id, after: $after) { cursor kind sequence order { status eventCursor
+const changed = `subscription($id: ID!, $after: String) { orderChanged(id: $id, after: $after) { cursor kind sequence order {
+	status eventCursor
 	destination { name } lines { nodes { serviceType } } } } }`
 
 func (s *stand) place(t *testing.T, reference string) string {
@@ -80,7 +81,8 @@ func (s *stand) place(t *testing.T, reference string) string {
 
 func (s *stand) cancel(t *testing.T, orderID string) {
 	t.Helper()
-	data := s.must(as(account.Operator, 1), `mutation($id: ID!) { cancelOrder(input: {id: $id}) { order { status } userErrors { message } } }`,
+	data := s.must(as(account.Operator, 1), `mutation($id: ID!) { cancelOrder(input: {id: $id}) { order { status } userErrors
+		{ message } } }`,
 		map[string]any{"id": orderID})
 	if at(data, "cancelOrder", "order", "status") != "CANCELED" {
 		t.Fatalf("cancelOrder: %v", data)
@@ -106,7 +108,8 @@ func TestOrderChanged(t *testing.T) {
 	}
 
 	// Who comes back with a cursor, from an event or from a query, misses nothing.
-	for name, after := range map[string]any{"an event's cursor": at(first, "cursor"), "the order's cursor then": at(first, "order", "eventCursor")} {
+	for name, after := range map[string]any{"an event's cursor": at(first, "cursor"), "the order's cursor then": at(first,
+		"order", "eventCursor")} {
 		again := at(s.watch(t, shop, changed, map[string]any{"id": orderID, "after": after}).event(), "orderChanged")
 		if at(again, "sequence") != 2.0 {
 			t.Errorf("%s: continues with %v", name, again)
@@ -117,12 +120,14 @@ func TestOrderChanged(t *testing.T) {
 		t.Errorf("after 0: begins with %v", whole)
 	}
 	listed := s.must(shop, `query($id: ID!) { order(id: $id) { events(first: 1) { nodes { cursor } } } }`, map[string]any{"id": orderID})
-	from := at(s.watch(t, shop, changed, map[string]any{"id": orderID, "after": at(listed, "order", "events", "nodes", 0, "cursor")}).event(), "orderChanged")
+	from := at(s.watch(t, shop, changed, map[string]any{"id": orderID, "after": at(listed, "order", "events", "nodes", 0,
+		"cursor")}).event(), "orderChanged")
 	if at(from, "sequence") != 2.0 {
 		t.Errorf("a listed event's cursor: continues with %v", from)
 	}
 }
 
+//nolint:paralleltest,tparallel // the subtests share what the stand counts
 func TestSubscriptionsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
@@ -143,11 +148,13 @@ func TestSubscriptionsThatAreRefused(t *testing.T) {
 		"another's order":    {account.Viewer, changed, map[string]any{"id": theirs}, "BAD_USER_INPUT"},
 		"another's fulfillment": {
 			account.Viewer, `subscription($id: ID!) { fulfillmentChanged(id: $id) { id } }`,
-			map[string]any{"id": idOf(id.Fulfillment, 2, 0)}, "BAD_USER_INPUT",
+			map[string]any{"id": idOf(id.Fulfillment, 2, 0)},
+			"BAD_USER_INPUT",
 		},
-		"role":         {account.Integrator, `subscription { taskResultRecorded { state } }`, nil, "FORBIDDEN"},
-		"role, nested": {account.Integrator, `subscription { ordersChanged { order { fulfillments { nodes { decision { madeAt } } } } } }`, nil, "FORBIDDEN"},
-		"too often":    {account.Viewer, `subscription { statisticsUpdated(every: "PT0.5S") { countedAt } }`, nil, "BAD_USER_INPUT"},
+		"role": {account.Integrator, `subscription { taskResultRecorded { state } }`, nil, "FORBIDDEN"},
+		"role, nested": {account.Integrator, `subscription { ordersChanged { order { fulfillments { nodes { decision { madeAt
+			} } } } } }`, nil, "FORBIDDEN"},
+		"too often": {account.Viewer, `subscription { statisticsUpdated(every: "PT0.5S") { countedAt } }`, nil, "BAD_USER_INPUT"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := s.watch(t, as(tt.role, 1), tt.document, tt.variables)
@@ -168,14 +175,17 @@ func TestOrdersChangedFilters(t *testing.T) {
 	s := newStand(t)
 	world{account: 1}.fill(t, s.url)
 	world{account: 2}.fill(t, s.url)
-	const document = `subscription($filter: OrderFilter, $after: String) { ordersChanged(filter: $filter, after: $after) { cursor kind order { reference status } } }`
-	canceled := s.watch(t, as(account.Viewer, 1), document, map[string]any{"filter": map[string]any{"status": []string{"CANCELED"}, "referencePrefix": "F-"}})
+	const document = `subscription($filter: OrderFilter, $after: String) { ordersChanged(filter: $filter, after: $after) {
+		cursor kind order { reference status } } }`
+	canceled := s.watch(t, as(account.Viewer, 1), document,
+		map[string]any{"filter": map[string]any{"status": []string{"CANCELED"}, "referencePrefix": "F-"}})
 	everything := s.watch(t, as(account.Viewer, 1), document, nil)
 	others := s.watch(t, as(account.Viewer, 2), document, nil)
 
 	s.cancel(t, s.place(t, "E-1"))
 	s.cancel(t, s.place(t, "F-1"))
-	if event := at(canceled.event(), "ordersChanged"); at(event, "order", "reference") != "F-1" || at(event, "order", "status") != "CANCELED" {
+	if event := at(canceled.event(), "ordersChanged"); at(event, "order", "reference") != "F-1" || at(event, "order",
+		"status") != "CANCELED" {
 		t.Errorf("filtered: %v", event)
 	}
 	first := at(everything.event(), "ordersChanged")
@@ -199,7 +209,8 @@ func TestFulfillmentChanged(t *testing.T) {
 	s := newStand(t)
 	world{account: 1}.fill(t, s.url)
 	orderID := s.place(t, "S-1")
-	data := s.must(as(account.Viewer, 1), `query($id: ID!) { order(id: $id) { fulfillments { nodes { id } } } }`, map[string]any{"id": orderID})
+	data := s.must(as(account.Viewer, 1), `query($id: ID!) { order(id: $id) { fulfillments { nodes { id } } }
+		}`, map[string]any{"id": orderID})
 	fulfillmentID := at(data, "order", "fulfillments", "nodes", 0, "id")
 	w := s.watch(t, as(account.Viewer, 1), `subscription($id: ID!) { fulfillmentChanged(id: $id) { id status order { reference } } }`,
 		map[string]any{"id": fulfillmentID})
@@ -217,12 +228,12 @@ func TestStatisticsUpdated(t *testing.T) {
 	s := newStand(t)
 	world{account: 1, providers: 1, orders: 2}.fill(t, s.url)
 	const document = `subscription { statisticsUpdated(every: "PT1S") { countedAt orders { status count } queues { name depth } } }`
-	var watches []*watch
+	watches := make([]*watch, 0, 3)
 	for range 3 {
 		watches = append(watches, s.watch(t, as(account.Viewer, 1), document, nil))
 	}
 	s.counter.since()
-	var moments []any
+	moments := make([]any, 0, len(watches))
 	for _, w := range watches {
 		first := at(w.event(), "statisticsUpdated")
 		moments = append(moments, at(first, "countedAt"))
@@ -246,7 +257,8 @@ func TestTaskResultRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := s.watch(t, as(account.Operator, 1), `subscription { taskResultRecorded(filter: {state: [SUCCESS]}) { kind state order { reference } } }`, nil)
+	w := s.watch(t, as(account.Operator, 1), `subscription { taskResultRecorded(filter: {state: [SUCCESS]}) { kind state order
+		{ reference } } }`, nil)
 	events := make(chan map[string]any, 1)
 	go func() { events <- w.event() }()
 	finished := func(number int, state task.State) task.Task {

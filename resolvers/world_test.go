@@ -146,10 +146,14 @@ func (w world) fulfillment(b *pgx.Batch, o, f int) {
 			VALUES ($1, $2, $3, $4, 'CREATE', $5, $6, $7, $8, 'said', 250000, '{"a": 1}', NULL, $9, $9)`,
 			w.id(id.Attempt, 2*f+n), accountID(w.account), w.id(id.Fulfillment, f), w.id(id.Provider, provider),
 			fmt.Sprintf("key-%d-%d", w.account, f), n+1, state, class, w.at(o+n))
-		b.Queue(`INSERT INTO ledger_entries (id, account_id, order_id, fulfillment_id, provider_id, kind, currency, reserved, spent, created_at)
+		b.Queue(`INSERT INTO ledger_entries (id, account_id, order_id, fulfillment_id, provider_id, kind, currency, reserved,
+			spent, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, 'EUR', $7, $8, $9)`,
 			w.id(id.LedgerEntry, 2*f+n), accountID(w.account), w.id(id.Order, o), w.id(id.Fulfillment, f),
-			w.id(id.Provider, provider), []string{"RESERVATION", "CHARGE"}[n], []string{"2.25", "-2.25"}[n], []string{"0", "2.25"}[n], w.at(o+n))
+			w.id(id.Provider, provider), []string{"RESERVATION", "CHARGE"}[n], []string{"2.25", "-2.25"}[n], []string{
+				"0",
+				"2.25",
+			}[n], w.at(o+n))
 	}
 	b.Queue(`INSERT INTO routing_decisions (fulfillment_id, made_at, account_id, offer_id, candidates) VALUES ($1, $2, $3, NULL, '[]')`,
 		w.id(id.Fulfillment, f), w.at(o-1), accountID(w.account))

@@ -9,6 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// ofOrder is the column that names a row's order.
+const ofOrder = "order_id"
+
 // child says by which column rows belong to a parent, and how an item tells.
 type child[T any] struct {
 	column string
@@ -29,6 +32,7 @@ func children[R, T any](
 		return nil, err
 	}
 	order := orderBy(terms, sort.Desc != page.Last)
+	//nolint:unqueryvet // what is selected of the inner rows are the explicit columns
 	query := fmt.Sprintf(`SELECT %s FROM unnest(%s::uuid[]) WITH ORDINALITY AS p (id, place)
 CROSS JOIN LATERAL (SELECT t.* FROM %s t WHERE t.%s = p.id AND %s ORDER BY %s LIMIT %d) t
 ORDER BY p.place, %s`,
@@ -62,16 +66,18 @@ func countChildren[R, T any](
 	if err != nil {
 		return fmt.Errorf("count %s: %w", tab.name, err)
 	}
-	var parent uuid.UUID
-	var total int
-	_, err = pgx.ForEachRow(list, []any{&parent, &total}, func() error {
-		slice := found[parent]
-		slice.Total = total
-		found[parent] = slice
-		return nil
-	})
+	type count struct {
+		Parent uuid.UUID
+		Total  int
+	}
+	counts, err := pgx.CollectRows(list, pgx.RowToStructByPos[count])
 	if err != nil {
 		return fmt.Errorf("count %s: %w", tab.name, err)
+	}
+	for _, c := range counts {
+		slice := found[c.Parent]
+		slice.Total = c.Total
+		found[c.Parent] = slice
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ func (s *Store) EventList(
 func (s *Store) EventsOf(
 	ctx context.Context, accountID uuid.UUID, orderIDs []uuid.UUID, page Page,
 ) (map[uuid.UUID]Slice[*order.Event], error) {
-	by := child[listedEvent]{"order_id", func(e listedEvent) uuid.UUID { return e.event.OrderID }}
+	by := child[listedEvent]{ofOrder, func(e listedEvent) uuid.UUID { return e.event.OrderID }}
 	families, err := children(ctx, s, events(true), by, orderIDs, of(accountID), Sort{}, page)
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ func (s *Store) FulfillmentList(
 func (s *Store) FulfillmentsOf(
 	ctx context.Context, accountID uuid.UUID, orderIDs []uuid.UUID, filter FulfillmentFilter, page Page,
 ) (map[uuid.UUID]Slice[*order.Fulfillment], error) {
-	by := child[*order.Fulfillment]{"order_id", func(f *order.Fulfillment) uuid.UUID { return f.OrderID }}
+	by := child[*order.Fulfillment]{ofOrder, func(f *order.Fulfillment) uuid.UUID { return f.OrderID }}
 	return children(ctx, s, fulfillments(), by, orderIDs, filter.where(accountID), Sort{}, page)
 }
 
@@ -158,7 +158,7 @@ func entries() table[ledgerRow, *order.LedgerEntry] {
 func (s *Store) EntriesOf(
 	ctx context.Context, accountID uuid.UUID, orderIDs []uuid.UUID, page Page,
 ) (map[uuid.UUID]Slice[*order.LedgerEntry], error) {
-	by := child[*order.LedgerEntry]{"order_id", func(e *order.LedgerEntry) uuid.UUID { return e.OrderID }}
+	by := child[*order.LedgerEntry]{ofOrder, func(e *order.LedgerEntry) uuid.UUID { return e.OrderID }}
 	return children(ctx, s, entries(), by, orderIDs, of(accountID), Sort{}, page)
 }
 

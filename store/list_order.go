@@ -124,7 +124,7 @@ func lines() table[db.OrderLine, *order.Line] {
 func (s *Store) LinesOf(
 	ctx context.Context, accountID uuid.UUID, orderIDs []uuid.UUID, page Page,
 ) (map[uuid.UUID]Slice[*order.Line], error) {
-	by := child[*order.Line]{"order_id", func(l *order.Line) uuid.UUID { return l.OrderID }}
+	by := child[*order.Line]{ofOrder, func(l *order.Line) uuid.UUID { return l.OrderID }}
 	return children(ctx, s, lines(), by, orderIDs, of(accountID), Sort{}, page)
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,7 +36,7 @@ func (f *TaskFilter) where(accountID uuid.UUID) *where {
 	for _, reference := range []struct {
 		column string
 		id     *uuid.UUID
-	}{{"order_id", f.OrderID}, {"fulfillment_id", f.FulfillmentID}, {"provider_id", f.ProviderID}} {
+	}{{ofOrder, f.OrderID}, {"fulfillment_id", f.FulfillmentID}, {"provider_id", f.ProviderID}} {
 		if reference.id != nil {
 			w.add("t."+reference.column+" = ?", *reference.id)
 		}
@@ -124,15 +125,7 @@ func (s *Store) Tasks(ctx context.Context, accountID uuid.UUID, ids []uuid.UUID)
 
 // in reports whether a filter's list, nil for any, has a value.
 func in[T comparable](list []T, value T) bool {
-	if list == nil {
-		return true
-	}
-	for _, candidate := range list {
-		if candidate == value {
-			return true
-		}
-	}
-	return false
+	return list == nil || slices.Contains(list, value)
 }
 
 func same(wanted, got *uuid.UUID) bool { return wanted == nil || got != nil && *wanted == *got }

@@ -63,7 +63,7 @@ func orNull(at time.Time) *time.Time {
 func sorted(list []plain, sort store.Sort) []uuid.UUID {
 	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b plain) int {
-		by := 0
+		var by int
 		switch sort.Field {
 		case store.ByDeadline:
 			late := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -144,9 +144,9 @@ func walk(
 			ids[i] = o.ID
 		}
 		if last {
-			all = append(ids, all...)
+			all = slices.Concat(ids, all)
 		} else {
-			all = append(all, ids...)
+			all = slices.Concat(all, ids)
 		}
 		if more := len(all) < total; slice.More != more {
 			t.Errorf("%s: more is %v after %d of %d", name, slice.More, len(all), total)
@@ -193,7 +193,7 @@ func TestOrderListFilters(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var want []uuid.UUID
+			want := []uuid.UUID{}
 			for _, o := range everything.Items {
 				if filter.Match(o) {
 					want = append(want, o.ID)
@@ -203,7 +203,7 @@ func TestOrderListFilters(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var got []uuid.UUID
+			got := make([]uuid.UUID, 0, len(slice.Items))
 			for _, o := range slice.Items {
 				got = append(got, o.ID)
 			}
@@ -239,10 +239,16 @@ func TestChildrenPageForEachParent(t *testing.T) {
 		"first two": {mine, store.Page{Size: 2, Count: true}, [][]int{nil, {0, 1}, {0, 1}}, []bool{false, true, true}, []int{0, 3, 6}},
 		"last two":  {mine, store.Page{Size: 2, Last: true}, [][]int{nil, {1, 2}, {4, 5}}, []bool{false, true, true}, []int{0, 0, 0}},
 		"all":       {mine, store.Page{Size: 9}, [][]int{nil, {0, 1, 2}, {0, 1, 2, 3, 4, 5}}, []bool{false, false, false}, []int{0, 0, 0}},
-		"foreign":   {id.New(id.Account), store.Page{Size: 9, Count: true}, [][]int{nil, nil, nil}, []bool{false, false, false}, []int{0, 0, 0}},
+		"foreign": {id.New(id.Account), store.Page{Size: 9, Count: true}, [][]int{nil, nil, nil}, []bool{
+			false, false,
+			false,
+		}, []int{0, 0, 0}},
 		"after": {
-			mine, store.Page{Size: 2, After: store.Key{"1", uuid.Max.String()}},
-			[][]int{nil, {2}, {2, 3}}, []bool{false, false, true}, []int{0, 0, 0},
+			mine,
+			store.Page{Size: 2, After: store.Key{"1", uuid.Max.String()}},
+			[][]int{nil, {2}, {2, 3}},
+			[]bool{false, false, true},
+			[]int{0, 0, 0},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -317,7 +323,8 @@ func TestEveryListRuns(t *testing.T) {
 		},
 		"events": func(s store.Sort, p store.Page) error {
 			_, err := st.EventList(ctx, mine, store.EventFilter{
-				Kinds: []order.EventKind{order.EventPlaced}, OrderID: &some, FulfillmentID: &some, OccurredAfter: &now, OccurredBefore: &now,
+				Kinds: []order.EventKind{order.EventPlaced}, OrderID: &some, FulfillmentID: &some, OccurredAfter: &now,
+				OccurredBefore: &now,
 			}, s, p)
 			return err
 		},
@@ -336,7 +343,10 @@ func TestEveryListRuns(t *testing.T) {
 			return err
 		},
 		"tasks": func(s store.Sort, p store.Page) error {
-			_, err := st.TaskList(ctx, mine, store.TaskFilter{OrderID: &some, FulfillmentID: &some, ProviderID: &some, Dead: &yes, Queue: "q"}, s, p)
+			_, err := st.TaskList(ctx, mine, store.TaskFilter{
+				OrderID: &some, FulfillmentID: &some, ProviderID: &some,
+				Dead: &yes, Queue: "q",
+			}, s, p)
 			return err
 		},
 		"keys": func(s store.Sort, p store.Page) error {

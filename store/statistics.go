@@ -85,6 +85,7 @@ func lowestID(since time.Time) uuid.UUID {
 // LiveWorker is a worker process that was alive lately.
 type LiveWorker struct {
 	Worker
+
 	Running     int // tasks
 	StartedAt   time.Time
 	HeartbeatAt time.Time

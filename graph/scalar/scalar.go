@@ -35,7 +35,7 @@ func MarshalID(id uuid.UUID) graphql.Marshaler {
 func UnmarshalID(value any) (uuid.UUID, error) {
 	text, ok := value.(string)
 	if !ok {
-		return uuid.Nil, nil //nolint:nilerr // see above
+		return uuid.Nil, nil
 	}
 	id, err := uuid.Parse(text)
 	if err != nil {

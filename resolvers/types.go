@@ -1,0 +1,67 @@
+package resolvers
+
+import "github.com/boostress/boostress/graph"
+
+// What answers the fields of each type that read or change something, as gqlgen asks for it.
+type (
+	query             struct{ *Root }
+	mutation          struct{ *Root }
+	subscription      struct{ *Root }
+	orderFields       struct{ *Root }
+	eventFields       struct{ *Root }
+	fulfillmentFields struct{ *Root }
+	attemptFields     struct{ *Root }
+	decisionFields    struct{ *Root }
+	candidateFields   struct{ *Root }
+	entryFields       struct{ *Root }
+	providerFields    struct{ *Root }
+	offerFields       struct{ *Root }
+	taskFields        struct{ *Root }
+	sessionFields     struct{ *Root }
+	viewerFields      struct{ *Root }
+)
+
+// Query answers the fields of Query.
+func (r *Root) Query() graph.QueryResolver { return query{r} }
+
+// Mutation answers the fields of Mutation.
+func (r *Root) Mutation() graph.MutationResolver { return mutation{r} }
+
+// Subscription answers the fields of Subscription.
+func (r *Root) Subscription() graph.SubscriptionResolver { return subscription{r} }
+
+// Order answers the fields of Order.
+func (r *Root) Order() graph.OrderResolver { return orderFields{r} }
+
+// OrderEvent answers the fields of OrderEvent.
+func (r *Root) OrderEvent() graph.OrderEventResolver { return eventFields{r} }
+
+// Fulfillment answers the fields of Fulfillment.
+func (r *Root) Fulfillment() graph.FulfillmentResolver { return fulfillmentFields{r} }
+
+// Attempt answers the fields of Attempt.
+func (r *Root) Attempt() graph.AttemptResolver { return attemptFields{r} }
+
+// RoutingDecision answers the fields of RoutingDecision.
+func (r *Root) RoutingDecision() graph.RoutingDecisionResolver { return decisionFields{r} }
+
+// RoutingCandidate answers the fields of RoutingCandidate.
+func (r *Root) RoutingCandidate() graph.RoutingCandidateResolver { return candidateFields{r} }
+
+// LedgerEntry answers the fields of LedgerEntry.
+func (r *Root) LedgerEntry() graph.LedgerEntryResolver { return entryFields{r} }
+
+// Provider answers the fields of Provider.
+func (r *Root) Provider() graph.ProviderResolver { return providerFields{r} }
+
+// Offer answers the fields of Offer.
+func (r *Root) Offer() graph.OfferResolver { return offerFields{r} }
+
+// TaskResult answers the fields of TaskResult.
+func (r *Root) TaskResult() graph.TaskResultResolver { return taskFields{r} }
+
+// Session answers the fields of Session.
+func (r *Root) Session() graph.SessionResolver { return sessionFields{r} }
+
+// Viewer answers the fields of Viewer.
+func (r *Root) Viewer() graph.ViewerResolver { return viewerFields{r} }
