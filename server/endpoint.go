@@ -17,6 +17,7 @@ import (
 type endpoint struct {
 	gate     gate
 	executor *executor
+	reader   reader
 	socket   graphql.Transport // nil: none
 	limits   Limits
 	log      *slog.Logger
@@ -29,7 +30,7 @@ func newEndpoint(options Options, figures *metrics) (*endpoint, error) {
 	}
 	return &endpoint{
 		gate:     gate{authenticator: options.Authenticator, origins: request.NewOrigins(options.TrustedOrigins)},
-		executor: executor, socket: options.Socket, limits: options.Limits, log: options.Log,
+		executor: executor, reader: newReader(options.Schema.Schema()), socket: options.Socket, limits: options.Limits, log: options.Log,
 	}, nil
 }
 
@@ -104,7 +105,7 @@ func (e *endpoint) post(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		e.refuseBody(w, r, err)
 		return
 	}
-	params, err := parseParams(body)
+	params, err := e.reader.post(body)
 	putBuffer(buffer)
 	if err != nil {
 		e.refuse(w, r, http.StatusBadRequest, codeBadUserInput, err.Error())
@@ -125,7 +126,7 @@ func (e *endpoint) refuseBody(w http.ResponseWriter, r *http.Request, err error)
 }
 
 func (e *endpoint) get(ctx context.Context, w http.ResponseWriter, r *http.Request) {
-	params, err := parseQuery(r.URL.RawQuery)
+	params, err := e.reader.get(r.URL.RawQuery)
 	if err != nil {
 		e.refuse(w, r, http.StatusBadRequest, codeBadUserInput, err.Error())
 		return

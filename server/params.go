@@ -10,6 +10,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/go-faster/jx"
+	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // mostNested bounds how deep variables may nest: deeper than any input, and far from where anything gets slow.
@@ -29,8 +30,25 @@ type memberError struct{ member, want string }
 
 func (e *memberError) Error() string { return e.member + " must be " + e.want }
 
-// parseParams reads the body of a POST. Its errors are for the client.
-func parseParams(body []byte) (*graphql.RawParams, error) {
+// reader reads parameters. It knows the names of the schema's input fields, so that a batch of a hundred orders doesn't
+// make a hundred texts of each.
+type reader struct{ names map[string]string }
+
+func newReader(schema *ast.Schema) reader {
+	names := make(map[string]string)
+	for _, definition := range schema.Types {
+		if definition.Kind != ast.InputObject {
+			continue
+		}
+		for _, field := range definition.Fields {
+			names[field.Name] = field.Name
+		}
+	}
+	return reader{names: names}
+}
+
+// post reads the body of a POST. Its errors are for the client.
+func (p reader) post(body []byte) (*graphql.RawParams, error) {
 	if !utf8.Valid(body) {
 		return nil, errNotJSON
 	}
@@ -47,7 +65,7 @@ func parseParams(body []byte) (*graphql.RawParams, error) {
 		return nil, errNotJSON
 	}
 	params := new(graphql.RawParams)
-	err := d.ObjBytes(func(d *jx.Decoder, name []byte) error { return readMember(d, string(name), params) })
+	err := d.ObjBytes(func(d *jx.Decoder, name []byte) error { return p.member(d, string(name), params) })
 	if err == nil && !errors.Is(d.Skip(), io.EOF) {
 		return nil, errNotJSON // something follows the object
 	}
@@ -71,7 +89,7 @@ func forClient(err error) error {
 	return errNotJSON
 }
 
-func readMember(d *jx.Decoder, name string, params *graphql.RawParams) error {
+func (p reader) member(d *jx.Decoder, name string, params *graphql.RawParams) error {
 	var err error
 	switch name {
 	case "query":
@@ -79,11 +97,11 @@ func readMember(d *jx.Decoder, name string, params *graphql.RawParams) error {
 	case "operationName":
 		params.OperationName, err = readText(d, name)
 	case "variables":
-		params.Variables, err = readMap(d, name)
+		params.Variables, err = p.mapping(d, name)
 	case "extensions":
-		params.Extensions, err = readMap(d, name)
+		params.Extensions, err = p.mapping(d, name)
 	default:
-		_, err = readAny(d, 0) // only to see that it is JSON that doesn't nest too deeply
+		_, err = p.value(d, 0) // only to see that it is JSON that doesn't nest too deeply
 	}
 	return err
 }
@@ -99,10 +117,10 @@ func readText(d *jx.Decoder, name string) (string, error) {
 	return "", &memberError{member: name, want: "a string"}
 }
 
-func readMap(d *jx.Decoder, name string) (map[string]any, error) {
+func (p reader) mapping(d *jx.Decoder, name string) (map[string]any, error) {
 	switch d.Next() {
 	case jx.Object:
-		return readObject(d, 0)
+		return p.object(d, 0)
 	case jx.Null:
 		return nil, d.Null()
 	case jx.Number, jx.Bool, jx.Array, jx.String, jx.Invalid:
@@ -110,14 +128,17 @@ func readMap(d *jx.Decoder, name string) (map[string]any, error) {
 	return nil, &memberError{member: name, want: "an object"}
 }
 
-func readObject(d *jx.Decoder, depth int) (map[string]any, error) {
+func (p reader) object(d *jx.Decoder, depth int) (map[string]any, error) {
 	if depth >= mostNested {
 		return nil, errNested
 	}
 	object := make(map[string]any)
 	err := d.ObjBytes(func(d *jx.Decoder, name []byte) error {
-		key := string(name)
-		value, err := readAny(d, depth+1)
+		key, known := p.names[string(name)] // which makes no text
+		if !known {
+			key = string(name)
+		}
+		value, err := p.value(d, depth+1)
 		object[key] = value
 		return err
 	})
@@ -127,13 +148,13 @@ func readObject(d *jx.Decoder, depth int) (map[string]any, error) {
 	return object, nil
 }
 
-func readArray(d *jx.Decoder, depth int) ([]any, error) {
+func (p reader) array(d *jx.Decoder, depth int) ([]any, error) {
 	if depth >= mostNested {
 		return nil, errNested
 	}
 	array := []any{}
 	err := d.Arr(func(d *jx.Decoder) error {
-		value, err := readAny(d, depth+1)
+		value, err := p.value(d, depth+1)
 		array = append(array, value)
 		return err
 	})
@@ -143,8 +164,8 @@ func readArray(d *jx.Decoder, depth int) ([]any, error) {
 	return array, nil
 }
 
-// readAny reads a value as gqlgen wants it: numbers as they were written.
-func readAny(d *jx.Decoder, depth int) (any, error) {
+// value reads a value as gqlgen wants it: numbers as they were written.
+func (p reader) value(d *jx.Decoder, depth int) (any, error) {
 	switch d.Next() {
 	case jx.String:
 		return d.Str()
@@ -159,16 +180,16 @@ func readAny(d *jx.Decoder, depth int) (any, error) {
 	case jx.Null:
 		return nil, d.Null()
 	case jx.Array:
-		return readArray(d, depth)
+		return p.array(d, depth)
 	case jx.Object:
-		return readObject(d, depth)
+		return p.object(d, depth)
 	case jx.Invalid:
 	}
 	return nil, errNotJSON
 }
 
-// parseQuery reads the parameters of a GET from its URL. Its errors are for the client.
-func parseQuery(text string) (*graphql.RawParams, error) {
+// get reads the parameters of a GET from its URL. Its errors are for the client.
+func (p reader) get(text string) (*graphql.RawParams, error) {
 	values, err := url.ParseQuery(text)
 	if err != nil || !utf8.ValidString(text) {
 		return nil, &memberError{member: "the URL's query", want: "well-formed"}
@@ -182,7 +203,7 @@ func parseQuery(text string) (*graphql.RawParams, error) {
 		if text == "" {
 			continue
 		}
-		if *into, err = parseMap(name, text); err != nil {
+		if *into, err = p.parse(name, text); err != nil {
 			return nil, err
 		}
 	}
@@ -192,9 +213,9 @@ func parseQuery(text string) (*graphql.RawParams, error) {
 	return params, nil
 }
 
-func parseMap(name, text string) (map[string]any, error) {
+func (p reader) parse(name, text string) (map[string]any, error) {
 	d := jx.DecodeStr(text)
-	object, err := readMap(d, name)
+	object, err := p.mapping(d, name)
 	if err == nil && !errors.Is(d.Skip(), io.EOF) {
 		err = errNotJSON
 	}
