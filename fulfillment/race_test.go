@@ -183,6 +183,9 @@ func TestAnything(t *testing.T) {
 		t.Error(violation)
 	}
 	ended := query[string](s, "SELECT status || ' ' || count(*) FROM orders GROUP BY status ORDER BY 1")
+	if deadlocks := query[int](s, "SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()"); deadlocks[0] > 0 {
+		t.Errorf("%d transactions waited for each other in a circle", deadlocks[0])
+	}
 	t.Logf("orders ended as %v, the providers hold %d, attempts: %v, task results: %v", ended, len(world.orders),
 		query[string](s, "SELECT operation || ' ' || state || ' ' || count(*) FROM attempts GROUP BY operation, state ORDER BY 1"),
 		query[int](s, "SELECT count(*)::int FROM task_results"))

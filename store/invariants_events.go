@@ -11,10 +11,11 @@ func eventRules() []rule {
 	return []rule{
 		{5, "an order's events are numbered 1 to n without a gap, the first tells that it was placed", `
 			SELECT 'order ' || o.id || ' at ' || o.sequence || ' has ' || coalesce(e.n, 0) FROM orders o
-			LEFT JOIN (SELECT order_id, count(*) AS n, min(sequence) AS low, max(sequence) AS high,
+			LEFT JOIN (SELECT order_id, count(*) AS n, min(sequence) AS low, max(sequence) AS high, sum(sequence) AS sum,
 					count(*) FILTER (WHERE sequence = 1 AND kind = 'PLACED') AS placed
 				FROM events GROUP BY order_id) e ON e.order_id = o.id
-			WHERE e.n IS DISTINCT FROM o.sequence OR e.low <> 1 OR e.high <> o.sequence OR e.placed <> 1`},
+			WHERE e.n IS DISTINCT FROM o.sequence OR e.low <> 1 OR e.high <> o.sequence
+			   OR e.sum <> o.sequence::bigint * (o.sequence + 1) / 2 OR e.placed <> 1`},
 		{5, "an order is as its last event says", `
 			SELECT 'order ' || o.id FROM orders o JOIN events e ON e.order_id = o.id AND e.sequence = o.sequence
 			WHERE e.snapshot ->> 'status' IS DISTINCT FROM o.status
