@@ -56,6 +56,7 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	// for batches of a hundred ids.
 	params["random_page_cost"] = "1.1"
 	config.ConnConfig.Tracer = options.Tracer
+	config.AfterConnect = registerUUID
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
@@ -181,28 +182,28 @@ func (p *pump) end(l *life, t task.Task, result Result, took time.Duration) {
 		w.Metrics.ended(t.Kind, "settled", took)
 		return
 	}
-	log := w.Log.With("task", t.ID, "kind", t.Kind, "attempt", t.Attempt)
+	log := func() *slog.Logger { return w.Log.With("task", t.ID, "kind", t.Kind, "attempt", t.Attempt) }
 	if failure, ok := errors.AsType[*panicked](result.Err); ok {
-		log.ErrorContext(l.ctx, "task panicked", "error", result.Err, "stack", string(failure.stack))
+		log().ErrorContext(l.ctx, "task panicked", "error", result.Err, "stack", string(failure.stack))
 	}
 	planned, outcome := w.settler.plan(t, result, l.ctx.Err() != nil)
 	held, err := p.settle(planned)
 	if err != nil && p.hard.Err() == nil {
 		// Nothing but its own content can be wrong with it now: keep at least that it failed.
-		log.ErrorContext(l.ctx, "task not settled as it ended", "error", err)
+		log().ErrorContext(l.ctx, "task not settled as it ended", "error", err)
 		planned, outcome = w.settler.plan(t, Result{Err: err}, false)
 		held, err = p.settle(planned)
 	}
 	switch {
 	case err != nil:
 		outcome = "lost"
-		log.ErrorContext(l.ctx, "task not settled", "error", err)
+		log().ErrorContext(l.ctx, "task not settled", "error", err)
 	case !held:
 		outcome = "stale"
 	case outcome == "dead":
-		log.ErrorContext(l.ctx, "task failed for good", "error", result.Err)
+		log().ErrorContext(l.ctx, "task failed for good", "error", result.Err)
 	case outcome == "retry":
-		log.WarnContext(l.ctx, "task failed and will be tried again", "error", result.Err)
+		log().WarnContext(l.ctx, "task failed and will be tried again", "error", result.Err)
 	}
 	w.Metrics.ended(t.Kind, outcome, took)
 }
