@@ -25,8 +25,8 @@
 //
 // A cursor says which events its holder has: how far in the feed, and how far in the order that the event is of. It is
 // good on every node. Readers that come back catch up from the hub's ring of recent events or, where they were away for
-// longer, from Postgres, and then join the live feed. A reader that is too slow is cut off with ErrSlow rather than
-// waited for.
+// longer, from Postgres, and then join the live feed. So do readers that fall behind in a burst; one that can't catch up
+// is cut off with ErrSlow rather than waited for.
 //
 // Results of tasks are announced beside the feed, by Results, without its guarantees.
 package live

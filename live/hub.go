@@ -32,22 +32,26 @@ type History interface {
 // Options tune the parts of this package. Zero values mean the defaults; Cursors has none.
 type Options struct {
 	Cursors *Cursors
-	Prefix  string        // of all keys and channels in Redis; default none
-	Log     *slog.Logger  // default nowhere
-	Metrics *Metrics      // default not registered
-	Queue   int           // events that a subscriber may lag behind before it is too slow; default 1,024
-	Kept    int           // events kept in memory for whoever comes back; default 8,192, and never more than 16 MiB
-	Check   time.Duration // how often a hub compares itself with Postgres; default 1 s
-	Poll    time.Duration // the same while Redis is away, and the relay's pace where nobody rings; default 250 ms
-	Linger  time.Duration // how long a hub goes on following the feed without a subscriber; default 30 s
+	Prefix  string       // of all keys and channels in Redis; default none
+	Log     *slog.Logger // default nowhere
+	Metrics *Metrics     // default not registered
+	Queue   int          // events that wait for one subscriber; it takes more from those kept; default 1,024
+	// Patience is how long a subscriber may go without catching up; then, once what it lacks is kept no longer, it is too
+	// slow. Default 10 s.
+	Patience time.Duration
+	Kept     int           // events kept in memory for whoever comes back; default 8,192, and never more than 16 MiB
+	Check    time.Duration // how often a hub compares itself with Postgres; default 1 s
+	Poll     time.Duration // the same while Redis is away, and the relay's pace where nobody rings; default 250 ms
+	Linger   time.Duration // how long a hub goes on following the feed without a subscriber; default 30 s
 }
 
 const (
-	defaultQueue  = 1024
-	defaultKept   = 8192
-	defaultCheck  = time.Second
-	defaultPoll   = 250 * time.Millisecond
-	defaultLinger = 30 * time.Second
+	defaultQueue    = 1024
+	defaultKept     = 8192
+	defaultCheck    = time.Second
+	defaultPoll     = 250 * time.Millisecond
+	defaultLinger   = 30 * time.Second
+	defaultPatience = 10 * time.Second
 
 	keptBytes = 16 << 20
 	// A page of the feed: as many events as are read, published or replayed at once.
@@ -73,6 +77,7 @@ func (o Options) withDefaults() Options {
 	positive(&o.Check, defaultCheck)
 	positive(&o.Poll, defaultPoll)
 	positive(&o.Linger, defaultLinger)
+	positive(&o.Patience, defaultPatience)
 	if o.Queue <= 0 {
 		o.Queue = defaultQueue
 	}

@@ -211,7 +211,7 @@ func TestReplay(t *testing.T) {
 func TestSlowSubscriberIsCutOff(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
-	hub := s.hub(func(o *live.Options) { o.Queue, o.Kept = 4, 8 })
+	hub := s.hub(func(o *live.Options) { o.Queue, o.Kept, o.Patience = 4, 8, time.Nanosecond })
 	orderID := id.New(id.Order)
 	slow, quick := s.subscribe(hub, live.Filter{}, live.Now()), s.subscribe(hub, live.Filter{}, live.Now())
 	s.write(orderID, 1, 4)
@@ -228,11 +228,21 @@ func TestSlowSubscriberIsCutOff(t *testing.T) {
 	s.expect(s.subscribe(hub, live.Filter{}, live.After(cursor)), orderID, 2, 20)
 }
 
-// TestBurst brings more at once than a queue holds, which the ring makes up for.
+// TestBurst brings more at once than a queue holds, and more than the hub keeps.
 func TestBurst(t *testing.T) {
 	t.Parallel()
+	for name, kept := range map[string]int{"more than the queue": 8192, "more than is kept": 16} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testBurst(t, kept)
+		})
+	}
+}
+
+func testBurst(t *testing.T, kept int) {
+	t.Helper()
 	s := newStand(t)
-	hub := s.hub(func(o *live.Options) { o.Queue = 8 })
+	hub := s.hub(func(o *live.Options) { o.Queue, o.Kept = 8, kept })
 	orderID := id.New(id.Order)
 	feed, one := s.subscribe(hub, live.Filter{}, live.Now()), s.subscribe(hub, live.Filter{OrderID: &orderID}, live.Now())
 	s.write(orderID, 1, 5)

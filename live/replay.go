@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/boostress/boostress/internal/feed"
 	"github.com/boostress/boostress/order"
@@ -85,13 +86,13 @@ func (s *Subscription) readBlock(ctx context.Context) error {
 }
 
 // replayRing loads the next page from the hub's ring. Behind the last it joins the live feed.
-func (s *Subscription) replayRing(context.Context) error {
+func (s *Subscription) replayRing(ctx context.Context) error {
 	h := s.hub
 	h.mu.Lock()
 	page, kept := h.ring.from(s.number, pageSize)
 	if !kept { // it turned faster than we read
 		h.mu.Unlock()
-		return s.fallBehind()
+		return s.fallBehind(ctx)
 	}
 	s.number += uint64(len(page))
 	if s.number == h.ring.end() {
@@ -107,21 +108,27 @@ func (s *Subscription) replayRing(context.Context) error {
 	return nil
 }
 
-// fallBehind goes back to the past of the feed, for who has not caught up yet. Who had is too slow.
-func (s *Subscription) fallBehind() error {
-	if s.joined {
+// lag goes on with the ring where the queue overflowed.
+func (s *Subscription) lag(oldest *entry) {
+	s.number = oldest.number
+	s.loaded = s.position.past(at(oldest.after.from))
+	s.more = s.replayRing
+}
+
+// fallBehind goes back to the past of the feed: more came at once than the ring keeps. Whoever can't catch up for long
+// is too slow.
+func (s *Subscription) fallBehind(ctx context.Context) error {
+	if !s.caught.IsZero() && time.Since(s.caught) > s.hub.options.Patience {
 		s.queue.fail(ErrSlow)
 		s.hub.metrics.slow.Inc()
 		return ErrSlow
 	}
+	if s.filter.OrderID != nil {
+		s.join()
+		return s.orderAfter(ctx, s.sequence, false)
+	}
 	s.more, s.skip = s.replay, position{}
 	return nil
-}
-
-// lag goes on with the ring where the queue overflowed.
-func (s *Subscription) lag(number uint64) {
-	s.number = number
-	s.more = s.replayRing
 }
 
 // beginOrder begins a subscription to one order. It joins first and reads the order's past then: what comes twice is

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -94,6 +95,7 @@ func (s *Subscription) begin(ctx context.Context, from From) error {
 		return fmt.Errorf("%w: this needs an order", ErrCursorInvalid)
 	case from.after == "":
 		s.join()
+		s.caught = time.Now()
 		return nil
 	case start.position == nil:
 		return fmt.Errorf("%w: it is of one order", ErrCursorInvalid)
@@ -108,10 +110,11 @@ func (s *Subscription) begin(ctx context.Context, from From) error {
 func (s *Subscription) join() {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
+	s.position = s.hub.position
 	s.joinLocked()
 }
 
 func (s *Subscription) joinLocked() {
-	s.more, s.joined = nil, true
+	s.more = nil
 	s.hub.readers.join(s)
 }

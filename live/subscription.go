@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/boostress/boostress/internal/feed"
 )
@@ -24,11 +25,11 @@ type Subscription struct {
 	// more loads what comes before the queue; nil once the subscription has caught up.
 	more func(context.Context) error
 
-	sequence int      // of an order's event that was handed out last
-	joined   bool     // it has caught up once
-	position position // behind the event that was handed out last
-	loaded   position // behind what was loaded so far
-	skip     position // behind what the reader had, or was loaded, when what comes now was not yet asked for
+	sequence int       // of an order's event that was handed out last
+	caught   time.Time // when the reader had taken all there was; the zero time: never yet
+	position position  // behind the event that was handed out last
+	loaded   position  // behind what was loaded so far
+	skip     position  // behind what the reader had, or was loaded, when what comes now was not yet asked for
 
 	block     []feed.Ref  // found, but not yet read
 	window    feed.Window // that block is of
@@ -54,16 +55,25 @@ func (s *Subscription) Next(ctx context.Context) (Delivery, error) {
 		if s.more != nil {
 			err = s.more(ctx)
 		} else {
-			s.ready, err = s.queue.take(ctx)
-		}
-		if behind, ok := errors.AsType[lagError](err); ok {
-			s.lag(behind.number)
-			continue
+			err = s.take(ctx)
 		}
 		if err != nil {
 			return Delivery{}, err
 		}
 	}
+}
+
+// take waits for what comes in.
+func (s *Subscription) take(ctx context.Context) (err error) {
+	if s.ready, err = s.queue.poll(); err == nil && len(s.ready) == 0 {
+		s.ready, err = s.queue.take(ctx)
+		s.caught = time.Now()
+	}
+	if behind, ok := errors.AsType[lagError](err); ok {
+		s.lag(behind.oldest)
+		return nil
+	}
+	return err
 }
 
 // passed reports whether the reader has an event already.
@@ -98,13 +108,13 @@ func (s *Subscription) offer(e *entry) {
 		return
 	}
 	if oldest, ok := s.queue.push(e); !ok {
-		s.queue.interrupt(lagError{oldest.number})
+		s.queue.interrupt(lagError{oldest})
 		s.hub.readers.part(s)
 	}
 }
 
 // lagError says that a queue overflowed, and with which entry of the ring its reader goes on.
-type lagError struct{ number uint64 }
+type lagError struct{ oldest *entry }
 
 func (e lagError) Error() string { return "the queue overflowed" }
 

@@ -250,6 +250,7 @@ type reader struct {
 	subscription *live.Subscription
 	closed       bool
 	got          []fact
+	cursor       string // of the last of them
 }
 
 func (r *reader) filter(s *stand) live.Filter {
@@ -281,32 +282,41 @@ func (r *reader) read(s *stand, random *rand.Rand) {
 	for {
 		delivery, err := r.subscription.Next(s.t.Context())
 		r.mu.Lock()
-		if err != nil {
-			if !r.closed {
-				s.t.Errorf("%s: %v", r.name, err)
-			}
-			r.mu.Unlock()
+		if err == nil {
+			r.got = append(r.got, fact{delivery.Event.OrderID, delivery.Event.Sequence})
+			r.cursor = delivery.Cursor
+		} else if r.stays && !r.closed {
+			s.t.Errorf("%s: %v", r.name, err)
+			r.closed = true
+		}
+		if !r.closed && (err != nil || !r.stays && random.IntN(20) == 0) {
+			r.wander(s, random)
+		}
+		closed := r.closed
+		r.mu.Unlock()
+		if closed {
 			return
 		}
-		r.got = append(r.got, fact{delivery.Event.OrderID, delivery.Event.Sequence})
-		if !r.stays && !r.closed && random.IntN(20) == 0 {
-			r.wander(s, random, delivery.Cursor)
-		}
-		r.mu.Unlock()
 	}
 }
 
-// wander goes away and comes back to any hub.
-func (r *reader) wander(s *stand, random *rand.Rand, cursor string) {
+// wander goes away and comes back to any hub, as soon as Postgres lets it.
+func (r *reader) wander(s *stand, random *rand.Rand) {
 	r.subscription.Close()
-	hub := r.hubs[random.IntN(len(r.hubs))]
-	subscription, err := hub.Subscribe(s.t.Context(), r.filter(s), live.After(cursor))
-	if err != nil {
-		s.t.Errorf("%s comes back: %v", r.name, err)
-		r.closed = true
-		return
+	for s.t.Context().Err() == nil {
+		hub := r.hubs[random.IntN(len(r.hubs))]
+		subscription, err := hub.Subscribe(s.t.Context(), r.filter(s), live.After(r.cursor))
+		if err == nil {
+			r.subscription = subscription
+			return
+		}
+		if errors.Is(err, live.ErrCursorInvalid) || errors.Is(err, live.ErrCursorExpired) || errors.Is(err, live.ErrClosed) {
+			s.t.Errorf("%s comes back: %v", r.name, err)
+			r.closed = true
+			return
+		}
+		wait(s.t.Context(), 10*time.Millisecond)
 	}
-	r.subscription = subscription
 }
 
 func (r *reader) wanted(all map[fact]bool) map[fact]bool {
