@@ -104,3 +104,16 @@ func (s *Store) Workers(ctx context.Context) ([]LiveWorker, error) {
 		}
 	}), domainError("list workers", err)
 }
+
+// OrdersByStatus counts the orders of all accounts. It reads the whole table: for metrics that are asked for now and then.
+func (s *Store) OrdersByStatus(ctx context.Context) (map[order.Status]int64, error) {
+	list, err := s.queries.OrderCountByStatus(ctx)
+	if err != nil {
+		return nil, domainError("count orders", err)
+	}
+	counts := make(map[order.Status]int64, len(list))
+	for _, row := range list {
+		counts[order.Status(row.Status)] = row.Orders
+	}
+	return counts, nil
+}

@@ -28,7 +28,7 @@ UPDATE orders o SET status = u.status, reserved = u.reserved::numeric, spent = u
 FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@statuses::text[]) AS status, unnest(@reserveds::text[]) AS reserved,
         unnest(@spents::text[]) AS spent, unnest(@overcharges::text[]) AS overcharge,
         unnest(@delivereds::int[]) AS delivered, unnest(@attentions::text[]) AS attention,
-        unnest(@cancel_askeds::boolean[]) AS cancel_asked, unnest(@expireds::boolean[]) AS expired,
+        unnest(@cancel_askeds::boolean[]) AS cancel_asked, unnest(@expired_flags::boolean[]) AS expired,
         unnest(@sequences::int[]) AS sequence, unnest(@finisheds::boolean[]) AS finished) u
 WHERE o.id = u.id;
 
@@ -50,3 +50,6 @@ SELECT value::timestamptz AS watermark FROM meta WHERE key = 'deadline_watermark
 
 -- name: DeadlineAdvance :exec
 UPDATE meta SET value = (@watermark::timestamptz)::text WHERE key = 'deadline_watermark';
+
+-- name: OrderCountByStatus :many
+SELECT status, count(*) AS orders FROM orders GROUP BY status ORDER BY status;

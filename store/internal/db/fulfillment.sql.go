@@ -326,7 +326,7 @@ type FulfillmentInsertParams struct {
 	OrderIds    []uuid.UUID
 	LineIds     []uuid.UUID
 	ReplacesIds []string
-	Excludeds   []string
+	ExcludedIds []string
 	Quantities  []int32
 	Statuses    []string
 	Generations []int32
@@ -341,7 +341,7 @@ func (q *Queries) FulfillmentInsert(ctx context.Context, arg FulfillmentInsertPa
 		arg.OrderIds,
 		arg.LineIds,
 		arg.ReplacesIds,
-		arg.Excludeds,
+		arg.ExcludedIds,
 		arg.Quantities,
 		arg.Statuses,
 		arg.Generations,

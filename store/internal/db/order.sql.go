@@ -93,6 +93,35 @@ func (q *Queries) LineInsert(ctx context.Context, arg LineInsertParams) error {
 	return err
 }
 
+const orderCountByStatus = `-- name: OrderCountByStatus :many
+SELECT status, count(*) AS orders FROM orders GROUP BY status ORDER BY status
+`
+
+type OrderCountByStatusRow struct {
+	Status string
+	Orders int64
+}
+
+func (q *Queries) OrderCountByStatus(ctx context.Context) ([]OrderCountByStatusRow, error) {
+	rows, err := q.db.Query(ctx, orderCountByStatus)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OrderCountByStatusRow
+	for rows.Next() {
+		var i OrderCountByStatusRow
+		if err := rows.Scan(&i.Status, &i.Orders); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const orderGet = `-- name: OrderGet :one
 SELECT id, account_id, reference, category, destination, status, currency, budget, reserved, spent, overcharge, quantity, delivered, deadline, priority, metadata, held, attention, cancel_asked, expired, test_mode, sequence, created_by, created_at, updated_at, finished_at FROM orders WHERE account_id = $1 AND id = $2
 `
@@ -352,7 +381,7 @@ type OrderUpdateParams struct {
 	Delivereds   []int32
 	Attentions   []string
 	CancelAskeds []bool
-	Expireds     []bool
+	ExpiredFlags []bool
 	Sequences    []int32
 	Finisheds    []bool
 }
@@ -368,7 +397,7 @@ func (q *Queries) OrderUpdate(ctx context.Context, arg OrderUpdateParams) (int64
 		arg.Delivereds,
 		arg.Attentions,
 		arg.CancelAskeds,
-		arg.Expireds,
+		arg.ExpiredFlags,
 		arg.Sequences,
 		arg.Finisheds,
 	)
