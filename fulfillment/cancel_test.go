@@ -56,13 +56,19 @@ func TestCancelWhileSubmitting(t *testing.T) {
 		last    order.FulfillmentStatus
 		tasks   []task.Kind
 	}{
-		"accepted":           {accepted("x"), order.Canceling, order.FulfillmentCancelRequested, []task.Kind{task.KindCancel}},
-		"rejected":           {order.Outcome{Class: order.ClassRejected, Reroutable: true}, order.Canceled, order.FulfillmentCanceled, nil},
-		"retryable":          {outcome(order.ClassRetryable), order.Canceled, order.FulfillmentCanceled, nil},
-		"credentials":        {outcome(order.ClassAuth), order.Canceled, order.FulfillmentCanceled, nil},
-		"unknown":            {outcome(order.ClassUnknown), order.Canceling, order.FulfillmentUnknown, []task.Kind{task.KindDispatch}},
-		"delivered at once":  {order.Outcome{Class: order.ClassAccepted, Order: seen("x", order.ExternalFulfilled, 2, money("10"))}, order.Fulfilled, order.FulfillmentFulfilled, nil},
-		"canceled by itself": {order.Outcome{Class: order.ClassAccepted, Order: seen("x", order.ExternalCanceled, 0, nil)}, order.Canceled, order.FulfillmentCanceled, nil},
+		"accepted":    {accepted("x"), order.Canceling, order.FulfillmentCancelRequested, []task.Kind{task.KindCancel}},
+		"rejected":    {order.Outcome{Class: order.ClassRejected, Reroutable: true}, order.Canceled, order.FulfillmentCanceled, nil},
+		"retryable":   {outcome(order.ClassRetryable), order.Canceled, order.FulfillmentCanceled, nil},
+		"credentials": {outcome(order.ClassAuth), order.Canceled, order.FulfillmentCanceled, nil},
+		"unknown":     {outcome(order.ClassUnknown), order.Canceling, order.FulfillmentUnknown, []task.Kind{task.KindDispatch}},
+		"delivered at once": {
+			order.Outcome{Class: order.ClassAccepted, Order: seen("x", order.ExternalFulfilled, 2, money("10"))},
+			order.Fulfilled, order.FulfillmentFulfilled, nil,
+		},
+		"canceled by itself": {
+			order.Outcome{Class: order.ClassAccepted, Order: seen("x", order.ExternalCanceled, 0, nil)},
+			order.Canceled, order.FulfillmentCanceled, nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

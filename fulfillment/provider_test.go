@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 
 	"github.com/boostress/boostress/fulfillment"
 	"github.com/boostress/boostress/internal/id"
@@ -18,7 +17,7 @@ import (
 )
 
 func providerInput(change func(*fulfillment.ProviderInput)) fulfillment.ProviderInput {
-	input := fulfillment.ProviderInput{Name: ptr("one"), Adapter: "boostress", BaseURL: ptr("https://provider.example/api")}
+	input := fulfillment.ProviderInput{Name: new("one"), Adapter: "boostress", BaseURL: new("https://provider.example/api")}
 	if change != nil {
 		change(&input)
 	}
@@ -35,12 +34,13 @@ func TestCreateProvider(t *testing.T) {
 		t.Errorf("provider is %+v", p)
 	}
 	full := providerInput(func(in *fulfillment.ProviderInput) {
-		in.Name, in.Enabled, in.Timeout, in.Concurrency = ptr("two"), ptr(false), ptr(time.Minute), ptr(5)
-		in.Currency, in.Budget, in.Simulated = "USD", ptr(amount("99.5")), true
+		in.Name, in.Enabled, in.Timeout, in.Concurrency = new("two"), new(false), new(time.Minute), new(5)
+		in.Currency, in.Budget, in.Simulated = "USD", new(amount("99.5")), true
 	})
 	p, err = s.CreateProvider(s.ctx(), s.who, full)
 	must(t, err)
-	if p.Enabled || p.Timeout != time.Minute || p.Concurrency != 5 || p.Currency != "USD" || !p.Budget.Equal(amount("99.5")) || !p.Simulated || p.Open() {
+	if p.Enabled || p.Timeout != time.Minute || p.Concurrency != 5 || p.Currency != "USD" || !p.Budget.Equal(amount("99.5")) ||
+		!p.Simulated || p.Open() {
 		t.Errorf("provider is %+v", p)
 	}
 }
@@ -52,19 +52,19 @@ func TestProviderFaults(t *testing.T) {
 		change func(*fulfillment.ProviderInput)
 		want   string
 	}{
-		"no name":        {func(in *fulfillment.ProviderInput) { in.Name = ptr(" ") }, "name INVALID"},
-		"long name":      {func(in *fulfillment.ProviderInput) { in.Name = ptr(strings.Repeat("x", 201)) }, "name INVALID"},
+		"no name":        {func(in *fulfillment.ProviderInput) { in.Name = new(" ") }, "name INVALID"},
+		"long name":      {func(in *fulfillment.ProviderInput) { in.Name = new(strings.Repeat("x", 201)) }, "name INVALID"},
 		"adapter":        {func(in *fulfillment.ProviderInput) { in.Adapter = "fax" }, "adapter INVALID"},
 		"currency":       {func(in *fulfillment.ProviderInput) { in.Currency = "XXX" }, "currency INVALID"},
-		"short timeout":  {func(in *fulfillment.ProviderInput) { in.Timeout = ptr(time.Millisecond) }, "timeout OUT_OF_RANGE"},
-		"long timeout":   {func(in *fulfillment.ProviderInput) { in.Timeout = ptr(time.Hour) }, "timeout OUT_OF_RANGE"},
-		"concurrency":    {func(in *fulfillment.ProviderInput) { in.Concurrency = ptr(-1) }, "concurrency OUT_OF_RANGE"},
+		"short timeout":  {func(in *fulfillment.ProviderInput) { in.Timeout = new(time.Millisecond) }, "timeout OUT_OF_RANGE"},
+		"long timeout":   {func(in *fulfillment.ProviderInput) { in.Timeout = new(time.Hour) }, "timeout OUT_OF_RANGE"},
+		"concurrency":    {func(in *fulfillment.ProviderInput) { in.Concurrency = new(-1) }, "concurrency OUT_OF_RANGE"},
 		"no address":     {func(in *fulfillment.ProviderInput) { in.BaseURL = nil }, "baseUrl INVALID"},
-		"file":           {func(in *fulfillment.ProviderInput) { in.BaseURL = ptr("file:///etc/passwd") }, "baseUrl INVALID"},
-		"no host":        {func(in *fulfillment.ProviderInput) { in.BaseURL = ptr("https:///x") }, "baseUrl INVALID"},
-		"password":       {func(in *fulfillment.ProviderInput) { in.BaseURL = ptr("https://a:b@provider.example") }, "baseUrl INVALID"},
-		"broken address": {func(in *fulfillment.ProviderInput) { in.BaseURL = ptr("https://%zz") }, "baseUrl INVALID"},
-		"budget":         {func(in *fulfillment.ProviderInput) { in.Budget = ptr(amount("-1")) }, "budget INVALID"},
+		"file":           {func(in *fulfillment.ProviderInput) { in.BaseURL = new("file:///etc/passwd") }, "baseUrl INVALID"},
+		"no host":        {func(in *fulfillment.ProviderInput) { in.BaseURL = new("https:///x") }, "baseUrl INVALID"},
+		"password":       {func(in *fulfillment.ProviderInput) { in.BaseURL = new("https://a:b@provider.example") }, "baseUrl INVALID"},
+		"broken address": {func(in *fulfillment.ProviderInput) { in.BaseURL = new("https://%zz") }, "baseUrl INVALID"},
+		"budget":         {func(in *fulfillment.ProviderInput) { in.Budget = new(amount("-1")) }, "budget INVALID"},
 		"key":            {func(in *fulfillment.ProviderInput) { in.IdempotencyKey = "\x00" }, "idempotencyKey INVALID"},
 	} {
 		_, err := s.CreateProvider(s.ctx(), s.who, providerInput(test.change))
@@ -91,7 +91,7 @@ func TestForbiddenAddress(t *testing.T) {
 	_, err := guarded.CreateProvider(s.ctx(), s.who, providerInput(nil))
 	wantFaults(t, err, "baseUrl FORBIDDEN")
 	p := s.providerWith(providerInput(nil))
-	_, err = guarded.UpdateProvider(s.ctx(), s.who, p.ID, fulfillment.ProviderInput{Name: ptr("x")})
+	_, err = guarded.UpdateProvider(s.ctx(), s.who, p.ID, fulfillment.ProviderInput{Name: new("x")})
 	wantFaults(t, err, "baseUrl FORBIDDEN")
 }
 
@@ -126,7 +126,7 @@ func TestUpdateProvider(t *testing.T) {
 	p := s.providerWith(providerInput(func(in *fulfillment.ProviderInput) { in.Credentials = map[string]string{"apiKey": "a"} }))
 	s.offer(p, "5")
 	s.submitted(nil)
-	changed, err := s.UpdateProvider(s.ctx(), s.who, p.ID, fulfillment.ProviderInput{Concurrency: ptr(3)})
+	changed, err := s.UpdateProvider(s.ctx(), s.who, p.ID, fulfillment.ProviderInput{Concurrency: new(3)})
 	must(t, err)
 	if changed.Concurrency != 3 || changed.Name != p.Name || changed.BaseURL != p.BaseURL || !changed.Reserved.Equal(amount("10")) {
 		t.Errorf("changed to %+v", changed)
@@ -134,20 +134,20 @@ func TestUpdateProvider(t *testing.T) {
 	if kept, err := s.Credentials(s.ctx(), p.ID); err != nil || kept["apiKey"] != "a" {
 		t.Errorf("credentials are %v, %v", kept, err)
 	}
-	_, err = s.UpdateProvider(s.ctx(), s.who, p.ID, fulfillment.ProviderInput{Budget: ptr(amount("9.99"))})
+	_, err = s.UpdateProvider(s.ctx(), s.who, p.ID, fulfillment.ProviderInput{Budget: new(amount("9.99"))})
 	wantFaults(t, err, "budget OUT_OF_RANGE")
-	changed, err = s.UpdateProvider(s.ctx(), s.who, p.ID, fulfillment.ProviderInput{Budget: ptr(amount("10"))})
+	changed, err = s.UpdateProvider(s.ctx(), s.who, p.ID, fulfillment.ProviderInput{Budget: new(amount("10"))})
 	must(t, err)
 	if !changed.Budget.Equal(amount("10")) {
 		t.Errorf("budget is %v", changed.Budget)
 	}
-	changed, err = s.UpdateProvider(s.ctx(), s.who, p.ID, fulfillment.ProviderInput{Budget: ptr(amount("0"))})
+	changed, err = s.UpdateProvider(s.ctx(), s.who, p.ID, fulfillment.ProviderInput{Budget: new(amount("0"))})
 	must(t, err)
 	if changed.Budget != nil {
 		t.Errorf("budget is %v, want none", changed.Budget)
 	}
-	s.providerWith(fulfillment.ProviderInput{Name: ptr("taken")})
-	_, err = s.UpdateProvider(s.ctx(), s.who, p.ID, fulfillment.ProviderInput{Name: ptr("taken")})
+	s.providerWith(fulfillment.ProviderInput{Name: new("taken")})
+	_, err = s.UpdateProvider(s.ctx(), s.who, p.ID, fulfillment.ProviderInput{Name: new("taken")})
 	wantFaults(t, err, "name NAME_TAKEN")
 }
 
@@ -177,7 +177,7 @@ func TestCredentialsAreSealed(t *testing.T) {
 	s := newStand(t)
 	secret := map[string]string{"apiKey": "very-secret-indeed"}
 	p := s.providerWith(providerInput(func(in *fulfillment.ProviderInput) { in.Credentials = secret }))
-	bare := s.providerWith(fulfillment.ProviderInput{Name: ptr("bare")})
+	bare := s.providerWith(fulfillment.ProviderInput{Name: new("bare")})
 	got, err := s.Credentials(s.ctx(), p.ID)
 	must(t, err)
 	if diff := cmp.Diff(secret, got); diff != "" {
@@ -201,121 +201,5 @@ func TestCredentialsAreSealed(t *testing.T) {
 	}
 	if _, err := s.Credentials(s.ctx(), id.New(id.Provider)); !errors.Is(err, order.ErrNotFound) {
 		t.Errorf("credentials of no provider: %v", err)
-	}
-}
-
-func offerInput(change func(*fulfillment.OfferInput)) fulfillment.OfferInput {
-	input := fulfillment.OfferInput{
-		ExternalID: "poster", Name: ptr("Poster"), Category: ptr("prints"), ServiceType: ptr("poster-a3"), UnitPrice: money("5"),
-	}
-	if change != nil {
-		change(&input)
-	}
-	return input
-}
-
-func TestOffers(t *testing.T) {
-	t.Parallel()
-	s := newStand(t)
-	p := s.providerWith(providerInput(nil))
-	of := func(change func(*fulfillment.OfferInput)) fulfillment.OfferInput {
-		return offerInput(func(in *fulfillment.OfferInput) {
-			in.ProviderID = p.ID
-			if change != nil {
-				change(in)
-			}
-		})
-	}
-	made, err := s.CreateOffer(s.ctx(), s.who, of(nil))
-	must(t, err)
-	if !made.Enabled || made.MinQuantity != 1 || made.MaxQuantity != 0 || made.Currency != "EUR" || !made.UnitPrice.Equal(amount("5")) {
-		t.Errorf("offer is %+v", made)
-	}
-	now := time.Now()
-	for name, test := range map[string]struct {
-		change func(*fulfillment.OfferInput)
-		want   string
-	}{
-		"external id": {func(in *fulfillment.OfferInput) { in.ExternalID = "" }, "externalId INVALID"},
-		"taken":       {func(*fulfillment.OfferInput) {}, "externalId NAME_TAKEN"},
-		"name":        {func(in *fulfillment.OfferInput) { in.Name = ptr("") }, "name INVALID"},
-		"category":    {func(in *fulfillment.OfferInput) { in.Category = ptr("") }, "category INVALID"},
-		"service":     {func(in *fulfillment.OfferInput) { in.ServiceType = ptr("") }, "serviceType INVALID"},
-		"price":       {func(in *fulfillment.OfferInput) { in.UnitPrice = money("-1") }, "unitPrice.amount INVALID"},
-		"currency":    {func(in *fulfillment.OfferInput) { in.UnitPrice.Currency = "USD" }, "unitPrice.currency INVALID"},
-		"minimum":     {func(in *fulfillment.OfferInput) { in.MinQuantity = ptr(0) }, "minQuantity OUT_OF_RANGE"},
-		"maximum":     {func(in *fulfillment.OfferInput) { in.MaxQuantity = ptr(-1) }, "maxQuantity OUT_OF_RANGE"},
-		"bounds":      {func(in *fulfillment.OfferInput) { in.MinQuantity, in.MaxQuantity = ptr(5), ptr(4) }, "maxQuantity OUT_OF_RANGE"},
-		"window":      {func(in *fulfillment.OfferInput) { in.AvailableFrom, in.AvailableUntil = &now, &now }, "availableUntil OUT_OF_RANGE"},
-		"sla":         {func(in *fulfillment.OfferInput) { in.SLA = ptr(-time.Second) }, "sla OUT_OF_RANGE"},
-		"cool-down":   {func(in *fulfillment.OfferInput) { in.CoolDown = ptr(-time.Second) }, "coolDown OUT_OF_RANGE"},
-	} {
-		_, err := s.CreateOffer(s.ctx(), s.who, of(test.change))
-		if got := faultTexts(faultsOf(t, err)); !slices.Equal(got, []string{test.want}) {
-			t.Errorf("%s: %v, want %s", name, got, test.want)
-		}
-	}
-	changed, err := s.UpdateOffer(s.ctx(), s.who, made.ID, fulfillment.OfferInput{UnitPrice: money("6"), MaxQuantity: ptr(9)})
-	must(t, err)
-	if !changed.UnitPrice.Equal(amount("6")) || changed.MaxQuantity != 9 || changed.Name != "Poster" || changed.ExternalID != "poster" {
-		t.Errorf("changed to %+v", changed)
-	}
-	_, err = s.SetOffersEnabled(s.ctx(), s.who, []uuid.UUID{made.ID, id.New(id.Offer)}, false)
-	wantFaults(t, err, "ids.1 NOT_FOUND")
-	if enabled := query[bool](s, "SELECT enabled FROM offers"); !slices.Equal(enabled, []bool{true}) {
-		t.Errorf("enabled is %v after a refused change", enabled)
-	}
-	off, err := s.SetOffersEnabled(s.ctx(), s.who, []uuid.UUID{made.ID}, false)
-	if err != nil || len(off) != 1 || off[0].Enabled {
-		t.Errorf("disabled %+v, %v", off, err)
-	}
-}
-
-func TestRunningFulfillmentsKeepTheirPrice(t *testing.T) {
-	t.Parallel()
-	s := newStand(t)
-	p := s.providerWith(providerInput(nil))
-	offer := s.offer(p, "5")
-	o := s.place(nil)
-	s.record(s.step(fulfillment.StepCreate), outcome(order.ClassRetryable))
-	_, err := s.UpdateOffer(s.ctx(), s.who, offer.ID, fulfillment.OfferInput{UnitPrice: money("50")})
-	must(t, err)
-	step := s.step(fulfillment.StepCreate)
-	if !step.Request.UnitPrice.Amount.Equal(amount("5")) {
-		t.Errorf("the price is now %s", step.Request.UnitPrice)
-	}
-	s.wantMoney(o, "10", "0", "0")
-}
-
-func TestOthersCatalogIsNotThere(t *testing.T) {
-	t.Parallel()
-	s := newStand(t)
-	p := s.providerWith(providerInput(nil))
-	offer := s.offer(p, "5")
-	other := s.account("other")
-	for name, do := range map[string]func() error{
-		"update": func() error {
-			_, err := s.UpdateProvider(s.ctx(), other, p.ID, fulfillment.ProviderInput{Name: ptr("x")})
-			return err
-		},
-		"pause":  func() error { _, err := s.PauseProvider(s.ctx(), other, p.ID, ""); return err },
-		"resume": func() error { _, err := s.ResumeProvider(s.ctx(), other, p.ID); return err },
-		"offer": func() error {
-			_, err := s.CreateOffer(s.ctx(), other, offerInput(func(in *fulfillment.OfferInput) { in.ProviderID = p.ID }))
-			return err
-		},
-		"update offer": func() error {
-			_, err := s.UpdateOffer(s.ctx(), other, offer.ID, fulfillment.OfferInput{Name: ptr("x")})
-			return err
-		},
-	} {
-		if err := do(); !errors.Is(err, order.ErrNotFound) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	_, err := s.SetOffersEnabled(s.ctx(), other, []uuid.UUID{offer.ID}, false)
-	wantFaults(t, err, "ids.0 NOT_FOUND")
-	if enabled := query[bool](s, "SELECT enabled FROM offers"); !slices.Equal(enabled, []bool{true}) {
-		t.Errorf("enabled is %v", enabled)
 	}
 }

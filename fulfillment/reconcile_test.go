@@ -1,7 +1,6 @@
 package fulfillment_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -10,10 +9,7 @@ import (
 	"github.com/boostress/boostress/task"
 )
 
-var (
-	lookup  = order.Capabilities{Idempotency: order.IdempotencyReference, Lookup: true, LookupWindow: time.Minute, Cancel: true}
-	nothing = order.Capabilities{Idempotency: order.IdempotencyNone, Cancel: true}
-)
+var lookup = order.Capabilities{Idempotency: order.IdempotencyReference, Lookup: true, LookupWindow: time.Minute, Cancel: true}
 
 // unknown is an order whose creation timed out at a provider that can do what can says.
 func unknown(t *testing.T, can order.Capabilities) (*stand, *order.Order, fulfillment.Step) {
@@ -245,20 +241,6 @@ func (s *stand) mended() *stand {
 	return s
 }
 
-func TestAcceptedWithoutAnAdapterIsKept(t *testing.T) {
-	t.Parallel()
-	s := newStand(t)
-	s.provider("one", "5")
-	o := s.place(nil)
-	step := s.step(fulfillment.StepCreate)
-	s.breakAdapters(true)
-	s.record(step, accepted("x"))
-	s.want(o, order.Processing, order.FulfillmentSubmitted)
-	if f := s.fulfillment(o); f.NextPollAt == nil {
-		t.Errorf("never read again: %+v", f)
-	}
-}
-
 func TestDuplicateThatIsNotTold(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
@@ -267,92 +249,5 @@ func TestDuplicateThatIsNotTold(t *testing.T) {
 	s.record(s.step(fulfillment.StepCreate), outcome(order.ClassDuplicate))
 	s.want(o, order.Processing, order.FulfillmentUnknown)
 	s.record(s.step(fulfillment.StepFind), accepted("x"))
-	s.want(o, order.Processing, order.FulfillmentSubmitted)
-}
-
-func TestReap(t *testing.T) {
-	t.Parallel()
-	s := newStand(t)
-	s.setCapabilities(s.provider("one", "5"), native)
-	claimedOnly, inFlight := s.place(nil), s.place(nil)
-	gone := s.register()
-	tasks := s.claimFor(gone)
-	var sent []task.Task
-	for _, one := range tasks {
-		if *one.OrderID == inFlight.ID {
-			sent = append(sent, one)
-		}
-	}
-	steps, err := s.Intend(s.ctx(), sent)
-	must(t, err)
-	if count, err := s.Reap(s.ctx(), term, 100); count != 0 || err != nil {
-		t.Fatalf("reaped %d of a worker that is alive, %v", count, err)
-	}
-	s.exec("UPDATE workers SET heartbeat_at = now() - interval '11 seconds' WHERE id = $1", gone)
-	if count, err := s.Reap(s.ctx(), term, 100); count != 2 || err != nil {
-		t.Fatalf("reaped %d, %v", count, err)
-	}
-	s.want(claimedOnly, order.Pending, order.FulfillmentPending)
-	s.want(inFlight, order.Processing, order.FulfillmentUnknown)
-	s.wantAttempts(s.fulfillment(inFlight), order.AttemptUnknown)
-	if a := s.attempts(s.fulfillment(inFlight))[0]; a.Class != order.ClassUnknown || a.Message == "" || a.FinishedAt != nil {
-		t.Errorf("attempt is %+v", a)
-	}
-	errs, err := s.Record(s.ctx(), []fulfillment.Report{{Step: steps[0], Outcome: accepted("late")}})
-	must(t, err)
-	if errs[0] == nil {
-		t.Error("a zombie's late reply was recorded")
-	}
-	next := s.steps()
-	if len(next) != 2 {
-		t.Fatalf("steps are %+v", next)
-	}
-	again := slices.IndexFunc(next, func(one fulfillment.Step) bool { return *one.Task.OrderID == inFlight.ID })
-	if next[again].Attempt.Key != steps[0].Attempt.Key || next[again].Attempt.CallNumber != 2 {
-		t.Errorf("reconciled by %+v", next[again].Attempt)
-	}
-	if count, err := s.Reap(s.ctx(), term, 100); count != 0 || err != nil {
-		t.Errorf("reaped %d again, %v", count, err)
-	}
-	s.report(
-		fulfillment.Report{Step: next[0], Outcome: accepted("a")}, fulfillment.Report{Step: next[1], Outcome: accepted("b")},
-	)
-	s.want(inFlight, order.Processing, order.FulfillmentSubmitted)
-}
-
-// TestReapIsBounded takes back as many as it may, and the rest with the next sweep.
-func TestReapIsBounded(t *testing.T) {
-	t.Parallel()
-	s := newStand(t)
-	s.provider("one", "5")
-	for range 5 {
-		s.place(nil)
-	}
-	s.steps()
-	s.exec("UPDATE workers SET heartbeat_at = 'epoch'")
-	for _, want := range []int{3, 2, 0} {
-		if count, err := s.Reap(s.ctx(), term, 3); count != want || err != nil {
-			t.Errorf("reaped %d, %v, want %d", count, err, want)
-		}
-	}
-	lost := query[int](s, "SELECT count(*)::int FROM fulfillments WHERE status = 'UNKNOWN'")
-	if lost[0] != 5 {
-		t.Errorf("%d fulfillments are unknown, want 5", lost[0])
-	}
-}
-
-// TestWorkerThatGaveUpBetween has a task come to another worker without its claim having been reaped: its call is in
-// flight still, as far as the rows tell.
-func TestWorkerThatGaveUpBetween(t *testing.T) {
-	t.Parallel()
-	s := newStand(t)
-	s.setCapabilities(s.provider("one", "5"), lookup)
-	o := s.place(nil)
-	s.step(fulfillment.StepCreate)
-	s.exec("UPDATE tasks SET claim_token = NULL, worker_id = NULL, state = 'RETRY'")
-	find := s.step(fulfillment.StepFind)
-	s.want(o, order.Processing, order.FulfillmentUnknown)
-	s.wantAttempts(s.fulfillment(o), order.AttemptReconciling)
-	s.record(find, accepted("x"))
 	s.want(o, order.Processing, order.FulfillmentSubmitted)
 }

@@ -1,7 +1,6 @@
 package order_test
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 // scene is an order of one line with one fulfillment, told as a story.
 type scene struct {
 	*order.Case
+
 	t *testing.T
 }
 
@@ -105,103 +105,6 @@ func TestOrderIsFulfilled(t *testing.T) {
 	}
 	if last := s.Events[len(s.Events)-1]; last.Snapshot.FinishedAt == nil || last.Actor != "key:test" || *last.FulfillmentID != s.last().ID {
 		t.Errorf("the last event is %+v", last)
-	}
-}
-
-func TestChargeArrivesLater(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct{ charge, spent, overcharge string }{
-		{"20", "20", "0"}, {"7", "7", "0"}, {"0", "0", "0"}, {"25", "25", "5"},
-	} {
-		s := newScene(t, 2, "20")
-		s.submit("10")
-		s.hears(order.ExternalFulfilled, 2, "")
-		finished := *s.Order.FinishedAt
-		if !s.last().AwaitsCharge() || s.last().ChargeOverdue(s.Now.Add(6*24*time.Hour)) || !s.last().ChargeOverdue(s.Now.Add(8*24*time.Hour)) {
-			t.Errorf("the charge is to be awaited for a week: %+v", s.last())
-		}
-		s.wantMoney("20", "0", "0")
-		s.hears(order.ExternalFulfilled, 2, test.charge)
-		s.wantMoney("0", test.spent, test.overcharge)
-		s.want(order.Fulfilled, order.FulfillmentFulfilled)
-		if s.last().AwaitsCharge() && test.charge != "0" || !s.Order.FinishedAt.Equal(finished) {
-			t.Errorf("after the charge: %+v, finished %s, at first %s", s.last(), s.Order.FinishedAt, finished)
-		}
-	}
-}
-
-func TestFreeOfChargeIsNotAssumed(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, 2, "")
-	s.submit("10")
-	s.hears(order.ExternalFulfilled, 2, "0")
-	s.wantMoney("0", "0", "0")
-	s = newScene(t, 2, "")
-	s.submit("10")
-	s.hears(order.ExternalPartial, 1, "")
-	s.hears(order.ExternalCanceled, 1, "")
-	s.wantMoney("0", "10", "0")
-	s.want(order.PartiallyFulfilled, order.FulfillmentCanceled)
-}
-
-func TestChargeCorrectsItself(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, 1, "20")
-	s.submit("20")
-	s.hears(order.ExternalAccepted, 0, "20")
-	s.wantMoney("0", "20", "0")
-	s.hears(order.ExternalAccepted, 0, "5")
-	s.wantMoney("15", "5", "0")
-	s.hears(order.ExternalAccepted, 0, "20")
-	s.wantMoney("0", "20", "0")
-	s.hears(order.ExternalAccepted, 0, "24")
-	s.wantMoney("0", "24", "4")
-	s.hears(order.ExternalFulfilled, 1, "12")
-	s.wantMoney("0", "12", "0")
-	s.hears(order.ExternalFulfilled, 1, "6")
-	s.wantMoney("0", "6", "0")
-	s.hears(order.ExternalFulfilled, 1, "7")
-	s.wantMoney("0", "7", "1")
-}
-
-func TestOverchargeStopsReservations(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, 2, "100")
-	f := s.submit("10")
-	s.hears(order.ExternalAccepted, 0, "21")
-	s.wantMoney("0", "21", "1")
-	if s.kinds()[2] != order.EventOvercharged || s.Order.Attention == "" {
-		t.Errorf("events %v, attention %q", s.kinds(), s.Order.Attention)
-	}
-	s.want(order.Processing, order.FulfillmentSubmitted)
-	if f.ChangedAt == nil {
-		t.Error("the provider said something new, and that is not noted")
-	}
-	next, err := s.Reject(f, "out of stock", true)
-	s.ok(err)
-	err = s.Submit(next, &order.Offer{ID: id.New(id.Offer), ProviderID: id.New(id.Provider), UnitPrice: amount("0.000001"), Currency: "EUR"})
-	if !errors.Is(err, order.ErrBudget) || !errors.Is(err, order.ErrMoney) {
-		t.Errorf("a reservation after an overcharge: %v", err)
-	}
-}
-
-func TestOddChargesNeedAPerson(t *testing.T) {
-	t.Parallel()
-	dollars := order.Money{Amount: amount("9"), Currency: "USD"}
-	negative := money("-9")
-	for _, charge := range []order.Money{dollars, negative} {
-		for state, want := range map[order.ExternalState]string{
-			order.ExternalAccepted: "10", order.ExternalFulfilled: "10", order.ExternalCanceled: "0", order.ExternalRejected: "0",
-		} {
-			s := newScene(t, 1, "10")
-			f := s.submit("10")
-			_, err := s.Observe(f, order.ExternalOrder{ExternalID: "x", State: state, Charge: &charge, Reroutable: true})
-			s.ok(err)
-			if f.Attention == "" || s.Order.Attention == "" {
-				t.Errorf("%s with a charge of %s draws no attention: %+v", state, charge, f)
-			}
-			s.wantMoney(want, "0", "0")
-		}
 	}
 }
 
@@ -299,156 +202,6 @@ func TestWordsOfProviders(t *testing.T) {
 	}
 }
 
-func TestCancel(t *testing.T) {
-	t.Parallel()
-	t.Run("untouched", func(t *testing.T) {
-		t.Parallel()
-		s := newScene(t, 1, "")
-		toAsk, err := s.AskCancel()
-		s.ok(err)
-		s.want(order.Canceled, order.FulfillmentCanceled)
-		if len(toAsk) > 0 {
-			t.Errorf("ask for %v", toAsk)
-		}
-	})
-	t.Run("waiting", func(t *testing.T) {
-		t.Parallel()
-		s := newScene(t, 1, "10")
-		f := s.submit("10")
-		s.ok(s.Retry(f, "busy", false))
-		_, err := s.AskCancel()
-		s.ok(err)
-		s.want(order.Canceled, order.FulfillmentCanceled)
-		s.wantMoney("0", "0", "0")
-	})
-	t.Run("on its way", func(t *testing.T) {
-		t.Parallel()
-		s := newScene(t, 1, "10")
-		f := s.submit("10")
-		toAsk, err := s.AskCancel()
-		s.ok(err)
-		s.want(order.Canceling, order.FulfillmentSubmitting)
-		if len(toAsk) > 0 || !f.CancelAsked {
-			t.Errorf("ask for %v, fulfillment %+v", toAsk, f)
-		}
-		if !s.hears(order.ExternalAccepted, 0, "") {
-			t.Fatal("it was accepted, and nobody asks to cancel it")
-		}
-		s.ok(s.RequestCancel(f))
-		s.want(order.Canceling, order.FulfillmentCancelRequested)
-		if s.hears(order.ExternalInProgress, 0, "") {
-			t.Error("the provider is asked twice")
-		}
-		s.want(order.Canceling, order.FulfillmentCancelRequested)
-		s.hears(order.ExternalCanceled, 0, "3")
-		s.want(order.Canceled, order.FulfillmentCanceled)
-		s.wantMoney("0", "3", "0")
-	})
-	t.Run("on its way, and not accepted", func(t *testing.T) {
-		t.Parallel()
-		s := newScene(t, 1, "10")
-		f := s.submit("10")
-		_, err := s.AskCancel()
-		s.ok(err)
-		s.ok(s.Retry(f, "busy", false))
-		s.want(order.Canceled, order.FulfillmentCanceled)
-		s.wantMoney("0", "0", "0")
-	})
-	t.Run("refused", func(t *testing.T) {
-		t.Parallel()
-		s := newScene(t, 2, "")
-		f := s.submit("10")
-		s.hears(order.ExternalAccepted, 0, "")
-		toAsk, err := s.AskCancel()
-		s.ok(err)
-		if len(toAsk) != 1 || toAsk[0] != f {
-			t.Fatalf("ask for %v", toAsk)
-		}
-		s.ok(s.RefuseCancel(f, "printed"))
-		s.want(order.Processing, order.FulfillmentInProgress)
-		if f.CancelAsked || f.Failure == "" {
-			t.Errorf("after the refusal: %+v", f)
-		}
-		if toAsk, err = s.AskCancel(); len(toAsk) != 1 || err != nil {
-			t.Errorf("a refused cancellation can't be asked for again: %v, %v", toAsk, err)
-		}
-		s.hears(order.ExternalFulfilled, 2, "20")
-		s.want(order.Fulfilled, order.FulfillmentFulfilled)
-		if _, err := s.AskCancel(); !errors.Is(err, order.ErrFulfilled) {
-			t.Errorf("cancel what was delivered: %v", err)
-		}
-	})
-	t.Run("no new start", func(t *testing.T) {
-		t.Parallel()
-		s := newScene(t, 1, "")
-		f := s.submit("10")
-		_, err := s.AskCancel()
-		s.ok(err)
-		if next, err := s.Reject(f, "out of stock", true); next != nil || err != nil {
-			t.Errorf("rejected while being canceled: %v, %v", next, err)
-		}
-		s.want(order.Canceled, order.FulfillmentCanceled)
-	})
-}
-
-func TestExpire(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, 1, "")
-	s.ok(s.Unroutable(s.last(), "no offer"))
-	s.ok(s.Expire())
-	s.want(order.Expired, order.FulfillmentCanceled)
-	if s.Order.Attention != "" {
-		t.Errorf("attention is %q", s.Order.Attention)
-	}
-
-	s = newScene(t, 2, "")
-	s.submit("1")
-	s.hears(order.ExternalAccepted, 0, "")
-	s.ok(s.Expire())
-	s.want(order.Processing, order.FulfillmentSubmitted)
-	s.hears(order.ExternalPartial, 1, "")
-	s.hears(order.ExternalFailed, 1, "")
-	s.want(order.Expired, order.FulfillmentFailed)
-	s.wantMoney("0", "1", "0")
-}
-
-func TestUnassign(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, 1, "10")
-	f := s.submit("10")
-	key := order.CreateKey(f)
-	s.ok(s.Retry(f, "busy", false))
-	s.ok(s.Unassign(f, "the provider is paused"))
-	s.wantMoney("0", "0", "0")
-	s.want(order.Pending, order.FulfillmentPending)
-	if f.ProviderID != nil || f.OfferID != nil {
-		t.Errorf("still with its provider: %+v", f)
-	}
-	s.submit("10")
-	if order.CreateKey(f) == key {
-		t.Error("the key is the old one")
-	}
-}
-
-func TestImpossibleSteps(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, 1, "")
-	f := s.last()
-	if err := s.Lost(f, "?"); !errors.Is(err, order.ErrTransition) {
-		t.Errorf("lose what was never sent: %v", err)
-	}
-	if err := s.RequestCancel(f); !errors.Is(err, order.ErrTransition) {
-		t.Errorf("ask nobody to cancel: %v", err)
-	}
-	tooDear := &order.Offer{ProviderID: id.New(id.Provider), UnitPrice: amount("9999999999999"), Currency: "EUR"}
-	if err := s.Submit(f, tooDear); !errors.Is(err, order.ErrMoney) {
-		t.Errorf("an impossible price: %v", err)
-	}
-	if s.Find(id.New(id.Fulfillment)) != nil || s.Find(f.ID) != f {
-		t.Error("Find finds what it should not, or doesn't find what it should")
-	}
-}
-
 func TestPlanPoll(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, 1, "")
@@ -474,26 +227,8 @@ func TestPlanPoll(t *testing.T) {
 		}
 	}
 	s.hears(order.ExternalFulfilled, 1, "1")
-	if s.PlanPoll(f, can); f.NextPollAt != nil {
+	s.PlanPoll(f, can)
+	if f.NextPollAt != nil {
 		t.Errorf("polled though nothing is to come: %+v", f)
-	}
-}
-
-func TestEntryAmount(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, 1, "")
-	s.submit("20")
-	s.hears(order.ExternalAccepted, 0, "15")
-	s.hears(order.ExternalFulfilled, 1, "12")
-	got := map[order.EntryKind]string{}
-	for _, entry := range s.Entries {
-		amount := entry.Amount()
-		got[entry.Kind] = plain(amount.Amount) + " " + string(amount.Currency)
-	}
-	want := map[order.EntryKind]string{
-		order.EntryReservation: "20 EUR", order.EntryCharge: "15 EUR", order.EntryRefund: "3 EUR", order.EntryRelease: "8 EUR",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("entries (-want +got):\n%s", diff)
 	}
 }

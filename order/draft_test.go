@@ -58,6 +58,8 @@ func TestValidateAcceptsWhatIsRight(t *testing.T) {
 func TestValidateNamesEachFault(t *testing.T) {
 	t.Parallel()
 	past := noon
+	large := []byte(`{"a":"` + strings.Repeat("x", order.MaxJSON) + `"}`)
+	deep := []byte(strings.Repeat(`{"a":`, 33) + "1" + strings.Repeat("}", 33))
 	tests := map[string]struct {
 		change func(*order.Draft)
 		field  string
@@ -74,7 +76,7 @@ func TestValidateNamesEachFault(t *testing.T) {
 		"metadata is text":       {func(d *order.Draft) { d.Metadata = []byte(`"a"`) }, "metadata", order.CodeInvalid},
 		"metadata is broken":     {func(d *order.Draft) { d.Metadata = []byte(`{"a":`) }, "metadata", order.CodeInvalid},
 		"metadata is blank":      {func(d *order.Draft) { d.Metadata = []byte(` `) }, "metadata", order.CodeInvalid},
-		"metadata is large":      {func(d *order.Draft) { d.Metadata = []byte(`{"a":"` + strings.Repeat("x", 16<<10) + `"}`) }, "metadata", order.CodeTooLong},
+		"metadata is large":      {func(d *order.Draft) { d.Metadata = large }, "metadata", order.CodeTooLong},
 		"NUL in metadata":        {func(d *order.Draft) { d.Metadata = []byte(`{"a":"\u0000"}`) }, "metadata", order.CodeInvalid},
 		"NUL in a name":          {func(d *order.Draft) { d.Metadata = []byte(`{"\\\u0000":1}`) }, "metadata", order.CodeInvalid},
 		"bytes in metadata":      {func(d *order.Draft) { d.Metadata = []byte("{\"a\":\"\xff\"}") }, "metadata", order.CodeInvalid},
@@ -83,7 +85,7 @@ func TestValidateNamesEachFault(t *testing.T) {
 		"two first halves":       {func(d *order.Draft) { d.Metadata = []byte(`{"a":"\ud83d\ud83d"}`) }, "metadata", order.CodeInvalid},
 		"vast number":            {func(d *order.Draft) { d.Metadata = []byte(`{"a":1e131071}`) }, "metadata", order.CodeInvalid},
 		"tiny number":            {func(d *order.Draft) { d.Metadata = []byte(`{"a":1E-99999999999999999999}`) }, "metadata", order.CodeInvalid},
-		"deep metadata":          {func(d *order.Draft) { d.Metadata = []byte(strings.Repeat(`{"a":`, 33) + "1" + strings.Repeat("}", 33)) }, "metadata", order.CodeInvalid},
+		"deep metadata":          {func(d *order.Draft) { d.Metadata = deep }, "metadata", order.CodeInvalid},
 		"low priority":           {func(d *order.Draft) { d.Priority = -1 }, "priority", order.CodeOutOfRange},
 		"high priority":          {func(d *order.Draft) { d.Priority = 10 }, "priority", order.CodeOutOfRange},
 		"deadline now":           {func(d *order.Draft) { d.Deadline = &past }, "deadline", order.CodeOutOfRange},

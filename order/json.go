@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -59,7 +60,7 @@ func (s *jsonScan) token() string {
 }
 
 func (s *jsonScan) number() string {
-	end := bytes.IndexFunc(s.rest, func(r rune) bool { return !bytes.ContainsRune([]byte("+-.0123456789eE"), r) })
+	end := bytes.IndexFunc(s.rest, func(r rune) bool { return !strings.ContainsRune("+-.0123456789eE", r) })
 	if end < 0 {
 		end = len(s.rest)
 	}

@@ -52,8 +52,8 @@ func statesDocument(t *testing.T) string {
 	diagram(&text, order.Statuses(), func(a, b order.Status) bool { return edges[[2]order.Status{a, b}] },
 		order.Pending, func(s order.Status) bool { return ends[s] })
 	text.WriteString("\nThe rule, as a truth table; an empty cell stands for anything, and exactly one row is about each situation. " +
-		"*Open* is a fulfillment whose end is not\nknown yet; *at work*: a provider has it, or may have it; *canceling*: its cancellation is asked for " +
-		"and not answered.\n\n")
+		"*Open* is a fulfillment whose end is not\nknown yet; *at work*: a provider has it, or may have it; *canceling*: its " +
+		"cancellation is asked for and not answered.\n\n")
 	writeTruthTable(&text)
 
 	text.WriteString("\n## Fulfillment\n\n")
@@ -83,11 +83,13 @@ func diagram[S ~string](text *strings.Builder, states []S, leads func(S, S) bool
 
 func writeTruthTable(text *strings.Builder) {
 	words := map[string]string{"none": "nothing", "some": "a part or all", "short": "nothing or a part", "part": "a part", "all": "all"}
-	text.WriteString("| open | at work | canceling | delivered | a part failed | a part was canceled | cancelOrder was called | deadline passed | status |\n")
+	text.WriteString("| open | at work | canceling | delivered | a part failed | a part was canceled " +
+		"| cancelOrder was called | deadline passed | status |\n")
 	text.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, row := range truthTable() {
 		cells := []string{
-			row.open, row.touched, row.canceling, words[row.delivered], row.failed, row.canceled, row.asked, row.expired, "`" + string(row.status) + "`",
+			row.open, row.touched, row.canceling, words[row.delivered], row.failed, row.canceled, row.asked, row.expired,
+			"`" + string(row.status) + "`",
 		}
 		text.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 	}
@@ -186,9 +188,14 @@ func stepsFrom(c *order.Case) (steps []func(*order.Case) error) {
 			return c.RefuseCancel(f, "printed")
 		})
 		for _, seen := range []order.ExternalOrder{
-			{State: order.ExternalAccepted}, {State: order.ExternalInProgress}, {State: order.ExternalPartial, Delivered: 1},
-			{State: order.ExternalFulfilled, Charge: &charge}, {State: order.ExternalRejected, Reroutable: true},
-			{State: order.ExternalRejected}, {State: order.ExternalFailed}, {State: order.ExternalCanceled},
+			{State: order.ExternalAccepted},
+			{State: order.ExternalInProgress},
+			{State: order.ExternalPartial, Delivered: 1},
+			{State: order.ExternalFulfilled, Charge: &charge},
+			{State: order.ExternalRejected, Reroutable: true},
+			{State: order.ExternalRejected},
+			{State: order.ExternalFailed},
+			{State: order.ExternalCanceled},
 		} {
 			of(func(c *order.Case, f *order.Fulfillment) error {
 				ask, err := c.Observe(f, seen)

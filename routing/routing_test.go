@@ -40,21 +40,40 @@ func request() routing.Request {
 
 func TestEachReason(t *testing.T) {
 	t.Parallel()
+	excluding := func(own bool) func(*routing.Request, *routing.Candidate) {
+		return func(r *routing.Request, c *routing.Candidate) {
+			r.Excluded = []uuid.UUID{id.New(id.Provider)}
+			if own {
+				r.Excluded = append(r.Excluded, c.Provider.ID)
+			}
+		}
+	}
+	inTestMode := func(simulated bool) func(*routing.Request, *routing.Candidate) {
+		return func(r *routing.Request, c *routing.Candidate) { r.TestMode, c.Provider.Simulated = true, simulated }
+	}
 	at := func(moved time.Duration) *time.Time { moment := noon.Add(moved); return &moment }
 	limit := func(text string) *decimal.Decimal { value := amount(text); return &value }
+	type fits = func(*routing.Candidate)
+	type asks = func(*routing.Request, *routing.Candidate)
+	capped := func(most string, change func(*order.Provider)) fits {
+		return func(c *routing.Candidate) {
+			c.Provider.Budget = limit(most)
+			change(c.Provider)
+		}
+	}
 	tests := map[string]struct {
-		request   func(*routing.Request, *routing.Candidate)
-		candidate func(*routing.Candidate)
+		request   asks
+		candidate fits
 		want      routing.Reason
 	}{
 		"fits":              {nil, nil, ""},
 		"provider disabled": {nil, func(c *routing.Candidate) { c.Provider.Enabled = false }, routing.ProviderDisabled},
 		"provider paused":   {nil, func(c *routing.Candidate) { c.Provider.PausedAt = at(0) }, routing.ProviderPaused},
 		"provider refuses":  {nil, func(c *routing.Candidate) { c.Provider.Attention = "bad key" }, routing.ProviderNeedsAttention},
-		"provider excluded": {func(r *routing.Request, c *routing.Candidate) { r.Excluded = []uuid.UUID{c.Provider.ID} }, nil, routing.ProviderExcluded},
-		"another excluded":  {func(r *routing.Request, _ *routing.Candidate) { r.Excluded = []uuid.UUID{id.New(id.Provider)} }, nil, ""},
-		"live in test mode": {func(r *routing.Request, c *routing.Candidate) { r.TestMode, c.Provider.Simulated = true, false }, nil, routing.ProviderNotTest},
-		"simulated in test": {func(r *routing.Request, _ *routing.Candidate) { r.TestMode = true }, nil, ""},
+		"provider excluded": {excluding(true), nil, routing.ProviderExcluded},
+		"another excluded":  {excluding(false), nil, ""},
+		"live in test mode": {inTestMode(false), nil, routing.ProviderNotTest},
+		"simulated in test": {inTestMode(true), nil, ""},
 		"offer disabled":    {nil, func(c *routing.Candidate) { c.Offer.Enabled = false }, routing.OfferDisabled},
 		"other currency":    {nil, func(c *routing.Candidate) { c.Offer.Currency = "USD" }, routing.OtherCurrency},
 		"too few":           {nil, func(c *routing.Candidate) { c.Offer.MinQuantity = 5 }, routing.BelowMinQuantity},
@@ -72,10 +91,10 @@ func TestEachReason(t *testing.T) {
 			r.Budget = limit("0")
 			c.Offer.UnitPrice = decimal.Zero
 		}, nil, ""},
-		"provider's budget":  {nil, func(c *routing.Candidate) { c.Provider.Budget, c.Provider.Reserved = limit("20"), amount("10.01") }, routing.AboveProviderBudget},
-		"spent counts":       {nil, func(c *routing.Candidate) { c.Provider.Budget, c.Provider.Spent = limit("20"), amount("10.01") }, routing.AboveProviderBudget},
-		"the last of it":     {nil, func(c *routing.Candidate) { c.Provider.Budget, c.Provider.Spent = limit("20"), amount("10") }, ""},
-		"overcharged before": {nil, func(c *routing.Candidate) { c.Provider.Budget, c.Provider.Overcharge = limit("99"), amount("1") }, routing.AboveProviderBudget},
+		"provider's budget":  {nil, capped("20", func(p *order.Provider) { p.Reserved = amount("10.01") }), routing.AboveProviderBudget},
+		"spent counts":       {nil, capped("20", func(p *order.Provider) { p.Spent = amount("10.01") }), routing.AboveProviderBudget},
+		"the last of it":     {nil, capped("20", func(p *order.Provider) { p.Spent = amount("10") }), ""},
+		"overcharged before": {nil, capped("99", func(p *order.Provider) { p.Overcharge = amount("1") }), routing.AboveProviderBudget},
 		"beyond all bounds":  {nil, func(c *routing.Candidate) { c.Offer.UnitPrice = amount("999999999999") }, routing.NotPriceable},
 	}
 	for name, test := range tests {
@@ -175,7 +194,7 @@ func TestDecideIsAFunctionOfTheSet(t *testing.T) {
 		for _, c := range candidates { // nothing that fits by itself is cheaper
 			alone := routing.Decide(r, []routing.Candidate{c})
 			if alone.Chosen != nil && c.Offer.UnitPrice.Cmp(one.Chosen.Offer.UnitPrice) < 0 {
-				t.Fatalf("%s was chosen at %s, though there is %s at %s", one.Chosen.Offer.ID, one.Chosen.Offer.UnitPrice, c.Offer.ID, c.Offer.UnitPrice)
+				t.Fatalf("%+v was chosen, though there is %+v", one.Chosen.Offer, c.Offer)
 			}
 		}
 	})

@@ -18,7 +18,7 @@ func (t *Tx) PassedDeadlines(ctx context.Context, limit int) ([]uuid.UUID, error
 	if err != nil {
 		return nil, fmt.Errorf("read deadline watermark: %w", err)
 	}
-	passed, err := t.queries.OrderPastDeadline(ctx, watermark, t.Now, int32(limit))
+	passed, err := t.queries.OrderPastDeadline(ctx, watermark, t.Now, small(limit))
 	if err != nil {
 		return nil, fmt.Errorf("read passed deadlines: %w", err)
 	}

@@ -37,7 +37,7 @@ func (t *Tx) InsertAttempts(ctx context.Context, list []*order.Attempt) error {
 		ProviderIds:    column(list, func(a attempt) uuid.UUID { return a.ProviderID }),
 		Operations:     column(list, func(a attempt) string { return string(a.Operation) }),
 		Keys:           column(list, func(a attempt) string { return a.Key }),
-		CallNumbers:    column(list, func(a attempt) int32 { return int32(a.CallNumber) }),
+		CallNumbers:    column(list, func(a attempt) int32 { return small(a.CallNumber) }),
 		States:         column(list, func(a attempt) string { return string(a.State) }),
 		Now:            t.Now,
 	})

@@ -80,12 +80,15 @@ func (r rule) check(ctx context.Context, db querier, args ...any) (Violation, er
 	if err != nil {
 		return violation, fmt.Errorf("check invariant %d (%s): %w", r.invariant, r.must, err)
 	}
-	var example string
-	_, err = pgx.ForEachRow(rows, []any{&violation.Count, &example}, func() error {
+	defer rows.Close()
+	for rows.Next() {
+		var example string
+		if err := rows.Scan(&violation.Count, &example); err != nil {
+			return violation, fmt.Errorf("check invariant %d (%s): %w", r.invariant, r.must, err)
+		}
 		violation.Rows = append(violation.Rows, example)
-		return nil
-	})
-	if err != nil {
+	}
+	if err := rows.Err(); err != nil {
 		return violation, fmt.Errorf("check invariant %d (%s): %w", r.invariant, r.must, err)
 	}
 	return violation, nil
@@ -98,7 +101,7 @@ func rules(term time.Duration) []rule {
 
 // existenceRules check what invariant 1 leaves to see.
 func existenceRules() []rule {
-	list := []rule{
+	return []rule{
 		{1, "every order has lines, and every line a fulfillment", `
 			SELECT 'order ' || o.id FROM orders o WHERE NOT EXISTS (SELECT FROM order_lines l WHERE l.order_id = o.id)
 			UNION ALL
@@ -109,14 +112,16 @@ func existenceRules() []rule {
 			  AND NOT EXISTS (SELECT FROM orders o WHERE o.id = made.id)`},
 		{1, "every attempt belongs to a fulfillment", `
 			SELECT 'attempt ' || a.id FROM attempts a WHERE NOT EXISTS (SELECT FROM fulfillments f WHERE f.id = a.fulfillment_id)`},
+		belongs("order_lines"), belongs("fulfillments"), belongs("ledger_entries"), belongs("events"), belongs("tasks"),
 	}
-	for _, table := range []string{"order_lines", "fulfillments", "ledger_entries", "events", "tasks"} {
-		list = append(list, rule{1, "every row of " + table + " belongs to an order that exists", fmt.Sprintf(`
-			SELECT DISTINCT 'order ' || t.order_id FROM %s t
-			WHERE t.order_id IS NOT NULL AND NOT EXISTS (SELECT FROM orders o WHERE o.id = t.order_id AND o.account_id = t.account_id)`,
-			table)})
-	}
-	return list
+}
+
+// belongs checks that no row of a table was left behind by its order.
+func belongs(table string) rule {
+	return rule{1, "every row of " + table + " belongs to an order that exists", fmt.Sprintf(`
+		SELECT DISTINCT 'order ' || t.order_id FROM %s t
+		WHERE t.order_id IS NOT NULL AND NOT EXISTS (SELECT FROM orders o WHERE o.id = t.order_id AND o.account_id = t.account_id)`,
+		table)}
 }
 
 // quantityRules check invariant 4.

@@ -47,10 +47,12 @@ func doubled(lines []LedgerLine) []Violation {
 			continue
 		}
 		at := placed{line.Provider, line.Key}
-		if live[at]++; live[at] != 2 {
+		live[at]++
+		if live[at] != 2 {
 			continue
 		}
-		if violation.Count++; len(violation.Rows) < mostExamples {
+		violation.Count++
+		if len(violation.Rows) < mostExamples {
 			violation.Rows = append(violation.Rows, "provider "+line.Provider+" key "+line.Key)
 		}
 	}

@@ -4,7 +4,7 @@ import "fmt"
 
 // moneyRules check invariant 3.
 func moneyRules() []rule {
-	list := []rule{
+	return []rule{
 		{3, "fulfillments: the sums are those of their ledger entries, and possible", `
 			SELECT 'fulfillment ' || f.id FROM fulfillments f
 			LEFT JOIN (SELECT fulfillment_id, sum(reserved) AS r, sum(spent) AS s, sum(overcharge) AS o FROM ledger_entries
@@ -28,19 +28,21 @@ func moneyRules() []rule {
 			UNION
 			SELECT 'fulfillment ' || e.fulfillment_id FROM ledger_entries e JOIN providers p ON p.id = e.provider_id
 			WHERE e.currency <> p.currency`},
+		withinBudget("orders"), withinBudget("providers"),
+		sumsOf("orders", "order_id"), sumsOf("providers", "provider_id"),
 	}
-	for _, owner := range []struct{ table, column string }{{"orders", "order_id"}, {"providers", "provider_id"}} {
-		list = append(list,
-			rule{3, owner.table + ": reserved + spent − overcharge is within the budget", fmt.Sprintf(`
-				SELECT id || ': ' || reserved || ' + ' || spent || ' - ' || overcharge || ' of ' || coalesce(budget::text, 'any')
-				FROM %s
-				WHERE reserved < 0 OR spent < 0 OR overcharge < 0 OR reserved + spent - overcharge > budget`, owner.table)},
-			rule{3, owner.table + ": the sums are those of the ledger", fmt.Sprintf(`
-				SELECT o.id::text FROM %s o
-				LEFT JOIN (SELECT %s AS owner, sum(reserved) AS r, sum(spent) AS s, sum(overcharge) AS o FROM ledger_entries
-					GROUP BY 1) l ON l.owner = o.id
-				WHERE o.reserved <> coalesce(l.r, 0) OR o.spent <> coalesce(l.s, 0) OR o.overcharge <> coalesce(l.o, 0)`,
-				owner.table, owner.column)})
-	}
-	return list
+}
+
+func withinBudget(table string) rule {
+	return rule{3, table + ": reserved + spent − overcharge is within the budget", fmt.Sprintf(`
+		SELECT id || ': ' || reserved || ' + ' || spent || ' - ' || overcharge || ' of ' || coalesce(budget::text, 'any') FROM %s
+		WHERE reserved < 0 OR spent < 0 OR overcharge < 0 OR reserved + spent - overcharge > budget`, table)}
+}
+
+func sumsOf(table, owner string) rule {
+	return rule{3, table + ": the sums are those of the ledger", fmt.Sprintf(`
+		SELECT o.id::text FROM %s o
+		LEFT JOIN (SELECT %s AS owner, sum(reserved) AS r, sum(spent) AS s, sum(overcharge) AS o FROM ledger_entries
+			GROUP BY 1) l ON l.owner = o.id
+		WHERE o.reserved <> coalesce(l.r, 0) OR o.spent <> coalesce(l.s, 0) OR o.overcharge <> coalesce(l.o, 0)`, table, owner)}
 }

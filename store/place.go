@@ -38,12 +38,12 @@ func (t *Tx) InsertOrders(ctx context.Context, placements []Placement) (map[uuid
 		Statuses:     column(placements, func(p placement) string { return string(p.Case.Order.Status) }),
 		Currencies:   column(placements, func(p placement) string { return string(p.Case.Order.Currency) }),
 		Budgets:      column(placements, func(p placement) string { return textOfDecimal(p.Case.Order.Budget) }),
-		Quantities:   column(placements, func(p placement) int32 { return int32(p.Case.Order.Quantity) }),
+		Quantities:   column(placements, func(p placement) int32 { return small(p.Case.Order.Quantity) }),
 		Deadlines:    column(placements, func(p placement) string { return textOfTime(p.Case.Order.Deadline) }),
-		Priorities:   column(placements, func(p placement) int16 { return int16(p.Case.Order.Priority) }),
+		Priorities:   column(placements, func(p placement) int16 { return int16(p.Case.Order.Priority) }), //nolint:gosec // 0 to 9
 		Metadatas:    column(placements, func(p placement) string { return textOfJSON(p.Case.Order.Metadata) }),
 		TestModes:    column(placements, func(p placement) bool { return p.Case.Order.TestMode }),
-		Sequences:    column(placements, func(p placement) int32 { return int32(p.Case.Order.Sequence) }),
+		Sequences:    column(placements, func(p placement) int32 { return small(p.Case.Order.Sequence) }),
 		CreatedBys:   column(placements, func(p placement) string { return p.Case.Order.CreatedBy }),
 		Now:          t.Now,
 	})
@@ -72,9 +72,9 @@ func (t *Tx) InsertPlaced(ctx context.Context, placements []Placement) error {
 		Ids:          column(lines, func(l order.Line) uuid.UUID { return l.ID }),
 		AccountIds:   column(lines, func(l order.Line) uuid.UUID { return l.AccountID }),
 		OrderIds:     column(lines, func(l order.Line) uuid.UUID { return l.OrderID }),
-		Positions:    column(lines, func(l order.Line) int32 { return int32(l.Position) }),
+		Positions:    column(lines, func(l order.Line) int32 { return small(l.Position) }),
 		ServiceTypes: column(lines, func(l order.Line) string { return l.ServiceType }),
-		Quantities:   column(lines, func(l order.Line) int32 { return int32(l.Quantity) }),
+		Quantities:   column(lines, func(l order.Line) int32 { return small(l.Quantity) }),
 		Attributes:   column(lines, func(l order.Line) string { return textOfJSON(l.Attributes) }),
 	})
 	if err != nil {

@@ -42,7 +42,7 @@ func (t *Tx) InsertProvider(ctx context.Context, p *order.Provider, sealed []byt
 	row, err := t.queries.ProviderInsert(ctx, db.ProviderInsertParams{
 		ID: p.ID, AccountID: p.AccountID, Name: p.Name, Adapter: p.Adapter, BaseUrl: p.BaseURL, Credentials: sealed,
 		Enabled: p.Enabled, Simulated: p.Simulated, TimeoutMs: p.Timeout.Milliseconds(),
-		Concurrency: int32(p.Concurrency), Budget: p.Budget, Currency: string(p.Currency), Now: t.Now,
+		Concurrency: small(p.Concurrency), Budget: p.Budget, Currency: string(p.Currency), Now: t.Now,
 	})
 	if err != nil {
 		return nil, domainError("insert provider", err)
@@ -55,7 +55,7 @@ func (t *Tx) InsertProvider(ctx context.Context, p *order.Provider, sealed []byt
 func (t *Tx) UpdateProvider(ctx context.Context, p *order.Provider, sealed []byte) (*order.Provider, error) {
 	row, err := t.queries.ProviderUpdate(ctx, db.ProviderUpdateParams{
 		Name: p.Name, BaseUrl: p.BaseURL, Credentials: sealed, Enabled: p.Enabled, PausedReason: p.PausedReason,
-		PausedAt: p.PausedAt, TimeoutMs: p.Timeout.Milliseconds(), Concurrency: int32(p.Concurrency),
+		PausedAt: p.PausedAt, TimeoutMs: p.Timeout.Milliseconds(), Concurrency: small(p.Concurrency),
 		Budget: p.Budget, Attention: p.Attention, Now: t.Now, AccountID: p.AccountID, ID: p.ID,
 	})
 	if err != nil {
@@ -91,7 +91,7 @@ func (t *Tx) InsertOffer(ctx context.Context, o *order.Offer) (*order.Offer, err
 	row, err := t.queries.OfferInsert(ctx, db.OfferInsertParams{
 		ID: o.ID, AccountID: o.AccountID, ProviderID: o.ProviderID, ExternalID: o.ExternalID, Name: o.Name,
 		Category: o.Category, ServiceType: o.ServiceType, UnitPrice: o.UnitPrice, Currency: string(o.Currency),
-		MinQuantity: int32(o.MinQuantity), MaxQuantity: int32(o.MaxQuantity), AvailableFrom: o.AvailableFrom,
+		MinQuantity: small(o.MinQuantity), MaxQuantity: small(o.MaxQuantity), AvailableFrom: o.AvailableFrom,
 		AvailableUntil: o.AvailableUntil, SlaMs: o.SLA.Milliseconds(), CoolDownMs: o.CoolDown.Milliseconds(),
 		Enabled: o.Enabled, Now: t.Now,
 	})
@@ -105,7 +105,7 @@ func (t *Tx) InsertOffer(ctx context.Context, o *order.Offer) (*order.Offer, err
 func (t *Tx) UpdateOffer(ctx context.Context, o *order.Offer) (*order.Offer, error) {
 	row, err := t.queries.OfferUpdate(ctx, db.OfferUpdateParams{
 		Name: o.Name, Category: o.Category, ServiceType: o.ServiceType, UnitPrice: o.UnitPrice,
-		MinQuantity: int32(o.MinQuantity), MaxQuantity: int32(o.MaxQuantity), AvailableFrom: o.AvailableFrom,
+		MinQuantity: small(o.MinQuantity), MaxQuantity: small(o.MaxQuantity), AvailableFrom: o.AvailableFrom,
 		AvailableUntil: o.AvailableUntil, SlaMs: o.SLA.Milliseconds(), CoolDownMs: o.CoolDown.Milliseconds(),
 		Enabled: o.Enabled, Now: t.Now, AccountID: o.AccountID, ID: o.ID,
 	})
@@ -133,7 +133,7 @@ func (t *Tx) CatalogChanged(ctx context.Context, accountID uuid.UUID) error {
 
 // DuePolls lists fulfillments at a provider whose status is to be read now, the most overdue first.
 func (s *Store) DuePolls(ctx context.Context, providerID uuid.UUID, limit int) ([]*order.Fulfillment, error) {
-	list, err := s.queries.FulfillmentDuePolls(ctx, int32(limit), providerID)
+	list, err := s.queries.FulfillmentDuePolls(ctx, small(limit), providerID)
 	if err != nil {
 		return nil, fmt.Errorf("read due polls: %w", err)
 	}

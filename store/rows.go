@@ -21,6 +21,9 @@ func column[T, C any](items []T, value func(T) C) []C {
 
 func rows[R, T any](list []R, one func(R) T) []T { return column(list, one) }
 
+// small is a number that the core keeps within 32 bits.
+func small(number int) int32 { return int32(number) } //nolint:gosec // bounded
+
 func textOfID(id *uuid.UUID) string {
 	if id == nil {
 		return ""

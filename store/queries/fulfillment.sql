@@ -2,7 +2,7 @@
 INSERT INTO fulfillments (id, account_id, order_id, line_id, replaces_id, excluded, quantity, status, generation,
     currency, created_at, updated_at)
 SELECT unnest(@ids::uuid[]), unnest(@account_ids::uuid[]), unnest(@order_ids::uuid[]), unnest(@line_ids::uuid[]),
-    NULLIF(unnest(@replaces_ids::text[]), '')::uuid, unnest(@excludeds::text[])::uuid[], unnest(@quantities::int[]),
+    NULLIF(unnest(@replaces_ids::text[]), '')::uuid, unnest(@excluded_ids::text[])::uuid[], unnest(@quantities::int[]),
     unnest(@statuses::text[]), unnest(@generations::int[]), unnest(@currencies::text[]), @now::timestamptz,
     @now::timestamptz;
 
