@@ -62,6 +62,9 @@ func (b *batch[T]) ahead(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]T,
 // get returns one thing, from what was read ahead or else together with others that are asked for. ok is false where
 // there is none.
 func (b *batch[T]) get(ctx context.Context, id uuid.UUID) (value T, ok bool, err error) {
+	if id == uuid.Nil {
+		return value, false, nil
+	}
 	b.mu.Lock()
 	value, ok = b.known[id]
 	absent := b.absent[id]
