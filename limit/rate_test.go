@@ -1,7 +1,6 @@
 package limit_test
 
 import (
-	"context"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,7 +12,7 @@ import (
 	"github.com/boostress/boostress/limit"
 )
 
-var perSecond = limit.Rate{Every: 100 * time.Millisecond, Burst: 5} //nolint:gochecknoglobals // never changes
+var perSecond = limit.Rate{Every: 100 * time.Millisecond, Burst: 5}
 
 func TestRatesShareABucket(t *testing.T) {
 	t.Parallel()
@@ -113,7 +112,7 @@ func TestRatesFallBackModel(t *testing.T) {
 			now = now.Add(step)
 			tokens = min(float64(burst), tokens+float64(step)/float64(every))
 			wanted := rapid.IntRange(0, 30).Draw(rt, "wanted")
-			got, wait := rates.Take(context.Background(), "a", limit.Rate{Every: every, Burst: burst}, wanted)
+			got, wait := rates.Take(t.Context(), "a", limit.Rate{Every: every, Burst: burst}, wanted)
 			if float64(got) > tokens+1e-6 || got < wanted && float64(got) < tokens-1-1e-6 {
 				rt.Fatalf("took %d of %v tokens, wanted %d", got, tokens, wanted)
 			}

@@ -19,6 +19,7 @@ import (
 // testStore is a store on a database of the test's own.
 type testStore struct {
 	*store.Store
+
 	url string
 }
 
@@ -137,7 +138,7 @@ func allTasks(t testing.TB, st testStore) []uuid.UUID {
 	return query[uuid.UUID](t, st, "SELECT id FROM tasks ORDER BY id")
 }
 
-func taskState(t testing.TB, st testStore, id uuid.UUID) task.State {
+func taskState(t testing.TB, st testStore, taskID uuid.UUID) task.State {
 	t.Helper()
-	return task.State(query[string](t, st, "SELECT state FROM tasks WHERE id = $1", id)[0])
+	return task.State(query[string](t, st, "SELECT state FROM tasks WHERE id = $1", taskID)[0])
 }

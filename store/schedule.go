@@ -34,18 +34,18 @@ func (s *Store) ScheduleSeed(ctx context.Context, seed schedule.Schedule) error 
 }
 
 // ScheduleDue locks schedules that are due, at most limit, and leaves out those that somebody else has locked.
-func (tx *Tx) ScheduleDue(ctx context.Context, limit int) ([]schedule.Schedule, error) {
-	rows, err := tx.queries.ScheduleDue(ctx, int32(limit)) //nolint:gosec // a page
+func (t *Tx) ScheduleDue(ctx context.Context, limit int) ([]schedule.Schedule, error) {
+	rows, err := t.queries.ScheduleDue(ctx, int32(limit)) //nolint:gosec // a page
 	return column(rows, scheduleOf), domainError("read due schedules", err)
 }
 
 // ScheduleSlot takes a slot for a task and reports whether it was still free: a slot fires once.
-func (tx *Tx) ScheduleSlot(ctx context.Context, scheduleID uuid.UUID, slot time.Time, taskID uuid.UUID) (bool, error) {
-	taken, err := tx.queries.ScheduleSlot(ctx, scheduleID, slot, taskID, tx.Now)
+func (t *Tx) ScheduleSlot(ctx context.Context, scheduleID uuid.UUID, slot time.Time, taskID uuid.UUID) (bool, error) {
+	taken, err := t.queries.ScheduleSlot(ctx, scheduleID, slot, taskID, t.Now)
 	return taken == 1, domainError("take slot", err)
 }
 
 // ScheduleAdvance moves a schedule to its next slot (nil: there is none), past one that fired (nil: it did not).
-func (tx *Tx) ScheduleAdvance(ctx context.Context, scheduleID uuid.UUID, next, fired *time.Time) error {
-	return domainError("advance schedule", tx.queries.ScheduleAdvance(ctx, next, fired, scheduleID))
+func (t *Tx) ScheduleAdvance(ctx context.Context, scheduleID uuid.UUID, next, fired *time.Time) error {
+	return domainError("advance schedule", t.queries.ScheduleAdvance(ctx, next, fired, scheduleID))
 }

@@ -80,7 +80,8 @@ func TestTaskResultPartitions(t *testing.T) {
 		t.Errorf("the result is in %v", in)
 	}
 	// A day that has results in the rest partition stays there, and does not stop the next one.
-	execute(t, st, "INSERT INTO task_results SELECT (jsonb_populate_record(r, jsonb_build_object('finished_at', r.finished_at + interval '2 days'))).* FROM task_results r")
+	execute(t, st, `INSERT INTO task_results
+		SELECT (jsonb_populate_record(r, jsonb_build_object('finished_at', r.finished_at + interval '2 days'))).* FROM task_results r`)
 	for range 2 {
 		if err := st.TaskResultPartitions(t.Context(), now, 4); err != nil {
 			t.Fatal(err)

@@ -34,22 +34,22 @@ type TaskRetry struct {
 // TaskInsert adds tasks and returns them as stored. The transaction's time takes the place of a zero DueAt, 25 that of
 // a zero MaxAttempts. Tasks whose unique key another one holds are left out of the answer. Only those with AnnouncedAt
 // are to be announced after the commit: the sweeper sees to the others.
-func (tx *Tx) TaskInsert(ctx context.Context, tasks []task.Task) ([]task.Task, error) {
+func (t *Tx) TaskInsert(ctx context.Context, tasks []task.Task) ([]task.Task, error) {
 	if len(tasks) == 0 {
 		return nil, nil
 	}
 	fresh := slices.Clone(tasks)
 	for i := range fresh {
-		t := &fresh[i]
-		t.State, t.EnqueuedAt, t.Attempt = task.Pending, tx.Now, 0
-		if t.DueAt.IsZero() {
-			t.DueAt = tx.Now
+		one := &fresh[i]
+		one.State, one.EnqueuedAt, one.Attempt = task.Pending, t.Now, 0
+		if one.DueAt.IsZero() {
+			one.DueAt = t.Now
 		}
-		if t.MaxAttempts == 0 {
-			t.MaxAttempts = defaultMaxAttempts
+		if one.MaxAttempts == 0 {
+			one.MaxAttempts = defaultMaxAttempts
 		}
 	}
-	stored, err := tx.queries.TaskInsert(ctx, taskColumns(fresh, tx.Now))
+	stored, err := t.queries.TaskInsert(ctx, taskColumns(fresh, t.Now))
 	if err != nil {
 		return nil, domainError("insert tasks", err)
 	}
@@ -58,10 +58,10 @@ func (tx *Tx) TaskInsert(ctx context.Context, tasks []task.Task) ([]task.Task, e
 		rows[row.ID] = row
 	}
 	inserted := make([]task.Task, 0, len(stored))
-	for _, t := range fresh {
-		if row, ok := rows[t.ID]; ok {
-			t.DueAt, t.AnnouncedAt = row.DueAt.UTC(), utc(row.AnnouncedAt)
-			inserted = append(inserted, t)
+	for _, one := range fresh {
+		if row, ok := rows[one.ID]; ok {
+			one.DueAt, one.AnnouncedAt = row.DueAt.UTC(), utc(row.AnnouncedAt)
+			inserted = append(inserted, one)
 		}
 	}
 	return inserted, nil
@@ -70,29 +70,29 @@ func (tx *Tx) TaskInsert(ctx context.Context, tasks []task.Task) ([]task.Task, e
 func taskColumns(tasks []task.Task, now time.Time) db.TaskInsertParams {
 	return db.TaskInsertParams{
 		Now:            now,
-		Ids:            column(tasks, func(t task.Task) uuid.UUID { return t.ID }),
-		AccountIds:     column(tasks, func(t task.Task) uuid.UUID { return t.AccountID }),
-		Kinds:          column(tasks, func(t task.Task) string { return string(t.Kind) }),
-		Queues:         column(tasks, func(t task.Task) string { return string(t.Queue) }),
-		Priorities:     column(tasks, func(t task.Task) int16 { return int16(t.Priority) }), //nolint:gosec // 0 to 9
-		Arguments:      column(tasks, func(t task.Task) string { return textOfJSON(t.Arguments) }),
-		OrderIds:       column(tasks, func(t task.Task) string { return textOfID(t.OrderID) }),
-		FulfillmentIds: column(tasks, func(t task.Task) string { return textOfID(t.FulfillmentID) }),
-		ProviderIds:    column(tasks, func(t task.Task) string { return textOfID(t.ProviderID) }),
-		ScheduleIds:    column(tasks, func(t task.Task) string { return textOfID(t.ScheduleID) }),
-		UniqueKeys:     column(tasks, func(t task.Task) string { return t.UniqueKey }),
-		DueAts:         column(tasks, func(t task.Task) time.Time { return t.DueAt }),
-		MaxAttempts:    column(tasks, func(t task.Task) int32 { return int32(t.MaxAttempts) }), //nolint:gosec // small
+		Ids:            column(tasks, func(one task.Task) uuid.UUID { return one.ID }),
+		AccountIds:     column(tasks, func(one task.Task) uuid.UUID { return one.AccountID }),
+		Kinds:          column(tasks, func(one task.Task) string { return string(one.Kind) }),
+		Queues:         column(tasks, func(one task.Task) string { return string(one.Queue) }),
+		Priorities:     column(tasks, func(one task.Task) int16 { return int16(one.Priority) }), //nolint:gosec // 0 to 9
+		Arguments:      column(tasks, func(one task.Task) string { return textOfJSON(one.Arguments) }),
+		OrderIds:       column(tasks, func(one task.Task) string { return textOfID(one.OrderID) }),
+		FulfillmentIds: column(tasks, func(one task.Task) string { return textOfID(one.FulfillmentID) }),
+		ProviderIds:    column(tasks, func(one task.Task) string { return textOfID(one.ProviderID) }),
+		ScheduleIds:    column(tasks, func(one task.Task) string { return textOfID(one.ScheduleID) }),
+		UniqueKeys:     column(tasks, func(one task.Task) string { return one.UniqueKey }),
+		DueAts:         column(tasks, func(one task.Task) time.Time { return one.DueAt }),
+		MaxAttempts:    column(tasks, func(one task.Task) int32 { return int32(one.MaxAttempts) }), //nolint:gosec // small
 	}
 }
 
 // TaskLock locks the tasks whose claim still holds, in id order, until the transaction ends, and tells which these are.
-func (tx *Tx) TaskLock(ctx context.Context, tasks []task.Task) (map[uuid.UUID]bool, error) {
+func (t *Tx) TaskLock(ctx context.Context, tasks []task.Task) (map[uuid.UUID]bool, error) {
 	held := make(map[uuid.UUID]bool, len(tasks))
 	if len(tasks) == 0 {
 		return held, nil
 	}
-	ids, err := tx.queries.TaskLock(ctx, taskIDs(tasks), taskTokens(tasks))
+	ids, err := t.queries.TaskLock(ctx, taskIDs(tasks), taskTokens(tasks))
 	if err != nil {
 		return nil, domainError("lock tasks", err)
 	}
@@ -103,20 +103,20 @@ func (tx *Tx) TaskLock(ctx context.Context, tasks []task.Task) (map[uuid.UUID]bo
 }
 
 func taskIDs(tasks []task.Task) []uuid.UUID {
-	return column(tasks, func(t task.Task) uuid.UUID { return t.ID })
+	return column(tasks, func(one task.Task) uuid.UUID { return one.ID })
 }
 
 func taskTokens(tasks []task.Task) []uuid.UUID {
-	return column(tasks, func(t task.Task) uuid.UUID { return t.Token })
+	return column(tasks, func(one task.Task) uuid.UUID { return one.Token })
 }
 
 // TaskFinish moves tasks to the results and returns those it moved: a task whose claim no longer holds stays as it is.
-func (tx *Tx) TaskFinish(ctx context.Context, ends []TaskEnd) ([]task.Task, error) {
+func (t *Tx) TaskFinish(ctx context.Context, ends []TaskEnd) ([]task.Task, error) {
 	if len(ends) == 0 {
 		return nil, nil
 	}
-	ids, err := tx.queries.TaskFinish(ctx, db.TaskFinishParams{
-		Now:     tx.Now,
+	ids, err := t.queries.TaskFinish(ctx, db.TaskFinishParams{
+		Now:     t.Now,
 		Ids:     column(ends, func(e TaskEnd) uuid.UUID { return e.Task.ID }),
 		Tokens:  column(ends, func(e TaskEnd) uuid.UUID { return e.Task.Token }),
 		States:  column(ends, func(e TaskEnd) string { return string(e.State) }),
@@ -133,7 +133,7 @@ func (tx *Tx) TaskFinish(ctx context.Context, ends []TaskEnd) ([]task.Task, erro
 		if !moved[end.Task.ID] {
 			continue
 		}
-		result, now := end.Task, tx.Now
+		result, now := end.Task, t.Now
 		result.State, result.Dead, result.Result, result.Error = end.State, end.Dead, end.Result, end.Error
 		result.FinishedAt = &now
 		results = append(results, result)
@@ -151,11 +151,11 @@ func setOf(ids []uuid.UUID) map[uuid.UUID]bool {
 
 // TaskReschedule gives claimed tasks back until they are due again and tells which it gave back: a task whose claim no
 // longer holds stays as it is. The sweeper announces them.
-func (tx *Tx) TaskReschedule(ctx context.Context, retries []TaskRetry) (map[uuid.UUID]bool, error) {
+func (t *Tx) TaskReschedule(ctx context.Context, retries []TaskRetry) (map[uuid.UUID]bool, error) {
 	if len(retries) == 0 {
 		return map[uuid.UUID]bool{}, nil
 	}
-	ids, err := tx.queries.TaskReschedule(ctx, db.TaskRescheduleParams{
+	ids, err := t.queries.TaskReschedule(ctx, db.TaskRescheduleParams{
 		Ids:     column(retries, func(r TaskRetry) uuid.UUID { return r.Task.ID }),
 		Tokens:  column(retries, func(r TaskRetry) uuid.UUID { return r.Task.Token }),
 		DueAts:  column(retries, func(r TaskRetry) time.Time { return r.DueAt }),
@@ -170,30 +170,30 @@ func (tx *Tx) TaskReschedule(ctx context.Context, retries []TaskRetry) (map[uuid
 
 // TaskTakeBack takes at most limit tasks from workers that were silent for term or longer, or that are not known at
 // all: they are due at once. It returns them with the claim they had.
-func (tx *Tx) TaskTakeBack(ctx context.Context, term time.Duration, limit int) ([]task.Task, error) {
-	rows, err := tx.queries.TaskTakeBack(ctx, queueNames(task.Queues()), term.Seconds(), int32(limit)) //nolint:gosec // a page
+func (t *Tx) TaskTakeBack(ctx context.Context, term time.Duration, limit int) ([]task.Task, error) {
+	rows, err := t.queries.TaskTakeBack(ctx, queueNames(task.Queues()), term.Seconds(), int32(limit)) //nolint:gosec // a page
 	if err != nil {
 		return nil, domainError("take back tasks", err)
 	}
 	return column(rows, func(row db.TaskTakeBackRow) task.Task {
-		t := taskOf(db.Task{
+		taken := taskOf(db.Task{
 			ID: row.ID, AccountID: row.AccountID, Kind: row.Kind, Queue: row.Queue, Priority: row.Priority,
 			State: row.State, Arguments: row.Arguments, OrderID: row.OrderID, FulfillmentID: row.FulfillmentID,
 			ProviderID: row.ProviderID, ScheduleID: row.ScheduleID, UniqueKey: row.UniqueKey, DueAt: row.DueAt,
 			Attempt: row.Attempt, MaxAttempts: row.MaxAttempts, LastError: row.LastError, EnqueuedAt: row.EnqueuedAt,
 			StartedAt: row.StartedAt,
 		})
-		t.WorkerID, t.Token = row.OldWorkerID, value(row.OldToken)
-		return t
+		taken.WorkerID, taken.Token = row.OldWorkerID, value(row.OldToken)
+		return taken
 	}), nil
 }
 
 // TaskRevoke ends the unclaimed tasks of a kind of these fulfillments as REVOKED and returns their results.
-func (tx *Tx) TaskRevoke(ctx context.Context, fulfillmentIDs []uuid.UUID, kind task.Kind) ([]task.Task, error) {
+func (t *Tx) TaskRevoke(ctx context.Context, fulfillmentIDs []uuid.UUID, kind task.Kind) ([]task.Task, error) {
 	if len(fulfillmentIDs) == 0 {
 		return nil, nil
 	}
-	rows, err := tx.queries.TaskRevoke(ctx, tx.Now, fulfillmentIDs, string(kind))
+	rows, err := t.queries.TaskRevoke(ctx, t.Now, fulfillmentIDs, string(kind))
 	if err != nil {
 		return nil, domainError("revoke tasks", err)
 	}

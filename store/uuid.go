@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -19,26 +21,35 @@ func registerUUID(_ context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// uuidValue is a uuid.UUID in the terms of pgx.
-type uuidValue uuid.UUID
+// sentUUID is a uuid.UUID in the terms of pgx, to be sent.
+type sentUUID uuid.UUID
 
 // UUIDValue returns the bytes.
-func (u uuidValue) UUIDValue() (pgtype.UUID, error) { return pgtype.UUID{Bytes: u, Valid: true}, nil }
+func (u sentUUID) UUIDValue() (pgtype.UUID, error) { return pgtype.UUID{Bytes: u, Valid: true}, nil }
+
+// readUUID is a uuid.UUID in the terms of pgx, to be read into.
+type readUUID uuid.UUID
 
 // ScanUUID takes the bytes; NULL reads as the zero uuid.
-func (u *uuidValue) ScanUUID(value pgtype.UUID) error {
+func (u *readUUID) ScanUUID(value pgtype.UUID) error {
 	*u = value.Bytes
 	return nil
 }
 
+var errNoUUID = errors.New("not a uuid")
+
 type uuidEncodePlan struct{ next pgtype.EncodePlan }
 
-// SetNext takes the plan that encodes a uuidValue.
+// SetNext takes the plan that encodes a sentUUID.
 func (p *uuidEncodePlan) SetNext(next pgtype.EncodePlan) { p.next = next }
 
 // Encode appends value, a uuid.UUID.
 func (p *uuidEncodePlan) Encode(value any, buffer []byte) ([]byte, error) {
-	return p.next.Encode(uuidValue(value.(uuid.UUID)), buffer) //nolint:wrapcheck,forcetypeassert // pgx's own, chosen by type
+	id, ok := value.(uuid.UUID)
+	if !ok {
+		return nil, fmt.Errorf("%w: %T", errNoUUID, value)
+	}
+	return p.next.Encode(sentUUID(id), buffer) //nolint:wrapcheck // a part of pgx
 }
 
 func wrapUUIDEncode(value any) (pgtype.WrappedEncodePlanNextSetter, any, bool) {
@@ -46,17 +57,21 @@ func wrapUUIDEncode(value any) (pgtype.WrappedEncodePlanNextSetter, any, bool) {
 	if !ok {
 		return nil, nil, false
 	}
-	return &uuidEncodePlan{}, uuidValue(id), true
+	return &uuidEncodePlan{}, sentUUID(id), true
 }
 
 type uuidScanPlan struct{ next pgtype.ScanPlan }
 
-// SetNext takes the plan that scans into a uuidValue.
+// SetNext takes the plan that reads into a readUUID.
 func (p *uuidScanPlan) SetNext(next pgtype.ScanPlan) { p.next = next }
 
 // Scan reads into target, a *uuid.UUID.
 func (p *uuidScanPlan) Scan(source []byte, target any) error {
-	return p.next.Scan(source, (*uuidValue)(target.(*uuid.UUID))) //nolint:wrapcheck,forcetypeassert // pgx's own, chosen by type
+	id, ok := target.(*uuid.UUID)
+	if !ok {
+		return fmt.Errorf("%w: %T", errNoUUID, target)
+	}
+	return p.next.Scan(source, (*readUUID)(id)) //nolint:wrapcheck // a part of pgx
 }
 
 func wrapUUIDScan(target any) (pgtype.WrappedScanPlanNextSetter, any, bool) {
@@ -64,5 +79,5 @@ func wrapUUIDScan(target any) (pgtype.WrappedScanPlanNextSetter, any, bool) {
 	if !ok {
 		return nil, nil, false
 	}
-	return &uuidScanPlan{}, (*uuidValue)(id), true
+	return &uuidScanPlan{}, (*readUUID)(id), true
 }

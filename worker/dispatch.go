@@ -91,7 +91,7 @@ func (d *dispatcher) Handle(ctx context.Context, tasks []task.Task, end func(int
 	var places []int
 	for place, t := range tasks {
 		if wait := d.closedFor(&t); wait > 0 {
-			end(place, Result{Err: &Later{After: wait, Reason: "the provider is left alone for a while", Free: true}})
+			end(place, Result{Err: &LaterError{After: wait, Reason: "the provider is left alone for a while", Free: true}})
 			continue
 		}
 		ready, places = append(ready, t), append(places, place)

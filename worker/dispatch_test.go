@@ -174,6 +174,7 @@ func (r *rig) run(t *testing.T, tasks []task.Task) []worker.Result {
 
 func TestDispatchCallsAndRecords(t *testing.T) {
 	t.Parallel()
+	refused := &providerapi.Error{Class: order.ClassRejected}
 	tests := map[string]struct {
 		kind   fulfillment.StepKind
 		answer error
@@ -182,7 +183,7 @@ func TestDispatchCallsAndRecords(t *testing.T) {
 		absent bool
 	}{
 		"create":              {fulfillment.StepCreate, nil, "create key offer", order.ClassAccepted, false},
-		"create, refused":     {fulfillment.StepCreate, &providerapi.Error{Class: order.ClassRejected}, "create key offer", order.ClassRejected, false},
+		"create, refused":     {fulfillment.StepCreate, refused, "create key offer", order.ClassRejected, false},
 		"create, no class":    {fulfillment.StepCreate, errBad, "create key offer", order.ClassUnknown, false},
 		"find":                {fulfillment.StepFind, nil, "find key", order.ClassAccepted, false},
 		"find, there is none": {fulfillment.StepFind, providerapi.ErrAbsent, "find key", order.ClassAccepted, true},
@@ -276,11 +277,12 @@ func TestDispatchRecordsWhenTheDatabaseIsBack(t *testing.T) {
 	t.Parallel()
 	away := 3
 	r := newRig(func(r *rig, _ *worker.ProviderOptions) {
-		r.service.refuse = func(fulfillment.Report) (error, error) {
-			if away--; away >= 0 {
-				return nil, context.DeadlineExceeded
+		r.service.refuse = func(fulfillment.Report) (stale, err error) {
+			if away > 0 {
+				away--
+				err = context.DeadlineExceeded
 			}
-			return nil, nil
+			return nil, err
 		}
 	})
 	tasks := newTasks(1, nil)
@@ -377,7 +379,7 @@ func TestDispatchLeavesABrokenProviderAlone(t *testing.T) {
 		}
 	}
 	intents := len(r.service.batches)
-	var later *worker.Later
+	var later *worker.LaterError
 	if got := cancel(); !errors.As(got.Err, &later) || !later.Free || later.After <= 0 || len(r.service.batches) != intents {
 		t.Errorf("cancel at a broken provider: %+v", got)
 	}
@@ -443,10 +445,10 @@ type fakeWatch struct {
 	seen map[uuid.UUID]*order.ExternalOrder
 }
 
-func (f *fakeWatch) DuePolls(_ context.Context, _ uuid.UUID, limit int) (order.Provider, []*order.Fulfillment, error) {
+func (f *fakeWatch) DuePolls(_ context.Context, _ uuid.UUID, most int) (order.Provider, []*order.Fulfillment, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.provider, slices.Clone(f.due[:min(limit, len(f.due))]), nil
+	return f.provider, slices.Clone(f.due[:min(most, len(f.due))]), nil
 }
 
 func (f *fakeWatch) Observe(_ context.Context, _ order.Provider, seen []fulfillment.Observation) error {
@@ -557,7 +559,7 @@ func TestPollFailsWhereNothingCanBeRead(t *testing.T) {
 			got := poll(t, watch, &fakeAdapter{answer: func(context.Context, string) (order.ExternalOrder, error) {
 				return order.ExternalOrder{}, test.err
 			}})
-			var later *worker.Later
+			var later *worker.LaterError
 			if got.Err == nil || errors.As(got.Err, &later) != test.later {
 				t.Errorf("result %+v", got)
 			}

@@ -26,15 +26,15 @@ type Result struct {
 	Err     error           // of a failure: the task is tried again, unless this was its last attempt
 }
 
-// Later is the error of a run that has to wait.
-type Later struct {
+// LaterError is the error of a run that has to wait.
+type LaterError struct {
 	After  time.Duration
 	Reason string
 	Free   bool // the run does not count as an attempt
 }
 
 // Error tells the reason.
-func (l *Later) Error() string { return l.Reason }
+func (l *LaterError) Error() string { return l.Reason }
 
 // errPanic is the error of a run that panicked.
 var errPanic = errors.New("panic")

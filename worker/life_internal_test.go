@@ -103,6 +103,7 @@ func current(t *testing.T, s *lives) *life {
 func TestLifeGoesOnWhileHeartbeatsArrive(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, pulse *fakePulse, s *lives) {
+		t.Helper()
 		first := current(t, s)
 		wait(t.Context(), time.Hour+time.Second)
 		if current(t, s) != first || Check(first.ctx) != nil {
@@ -128,6 +129,7 @@ func TestSilentWorkerEndsAfterHalfATerm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T, pulse *fakePulse, s *lives) {
+				t.Helper()
 				first := current(t, s)
 				pulse.set(fail)
 				last := pulse.beats[first.id]
@@ -182,6 +184,7 @@ func TestThawedWorkerIsNotAlive(t *testing.T) {
 func TestForgottenWorkerRegistersAnew(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, pulse *fakePulse, s *lives) {
+		t.Helper()
 		first := current(t, s)
 		pulse.set(func(f *fakePulse) { delete(f.beats, first.id) })
 		<-first.ctx.Done()
@@ -196,6 +199,7 @@ func TestStoppedWorkerUnregisters(t *testing.T) {
 	var pulse *fakePulse
 	var first *life
 	bubble(t, func(t *testing.T, p *fakePulse, s *lives) {
+		t.Helper()
 		pulse, first = p, current(t, s)
 	})
 	if len(pulse.gone) != 1 || pulse.gone[0] != first.id || first.ctx.Err() == nil {

@@ -25,20 +25,22 @@ type Metrics struct {
 	calls         *prometheus.HistogramVec
 }
 
+const namespace = "boostress"
+
 // NewMetrics returns metrics that register shows; nil: nobody sees them.
 func NewMetrics(register prometheus.Registerer) *Metrics {
 	fast := []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 	slow := []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
-	make := promauto.With(register)
+	add := promauto.With(register)
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return make.NewCounterVec(prometheus.CounterOpts{Namespace: "boostress", Name: name, Help: help}, labels)
+		return add.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
 	}
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return make.NewGaugeVec(prometheus.GaugeOpts{Namespace: "boostress", Name: name, Help: help}, labels)
+		return add.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
 	}
 	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
-		return make.NewHistogramVec(
-			prometheus.HistogramOpts{Namespace: "boostress", Name: name, Help: help, Buckets: buckets}, labels)
+		return add.NewHistogramVec(
+			prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
 	}
 	return &Metrics{
 		announcements: counter("announcements_total", "Task ids pushed to the workers' lists, or dropped.", "result"),
@@ -49,11 +51,11 @@ func NewMetrics(register prometheus.Registerer) *Metrics {
 		running:       gauge("tasks_running", "Runs of this process at this moment.", "queue"),
 		depth:         gauge("queue_tasks", "Tasks in a queue; only the leader tells.", "queue", "state"),
 		oldest:        gauge("queue_oldest_seconds", "Age of the oldest waiting task; only the leader tells.", "queue"),
-		leading: make.NewGauge(prometheus.GaugeOpts{
-			Namespace: "boostress", Name: "sweeper_leading", Help: "1 in the process that sweeps.",
+		leading: add.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "sweeper_leading", Help: "1 in the process that sweeps.",
 		}),
-		lost: make.NewCounter(prometheus.CounterOpts{
-			Namespace: "boostress", Name: "worker_registrations_lost_total",
+		lost: add.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "worker_registrations_lost_total",
 			Help: "Times this worker missed its heartbeats and registered anew.",
 		}),
 		calls: histogram("provider_call_seconds", "Calls to providers.", slow, "provider", "operation", "class"),

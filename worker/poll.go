@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -144,7 +143,7 @@ func (p *poller) oneByOne(
 	var failed, postponed error
 	good := 0
 	for i, err := range errs {
-		if _, later := errors.AsType[*Later](err); later {
+		if _, later := errors.AsType[*LaterError](err); later {
 			postponed = err
 			continue
 		}
@@ -155,8 +154,11 @@ func (p *poller) oneByOne(
 		}
 		list = append(list, seen[i])
 	}
-	if good == 0 {
-		return 0, cmp.Or(postponed, failed)
+	switch {
+	case good == 0 && postponed != nil:
+		return 0, postponed
+	case good == 0:
+		return 0, failed
 	}
 	if failed != nil {
 		p.providers.Log.WarnContext(ctx, "some fulfillments can't be read", "provider", provider.ID, "error", failed)
@@ -181,17 +183,17 @@ func (p *poller) readOne(
 	return seen, err
 }
 
-// ask makes one call, when the provider may be called. Errors that tell how long to wait come back as Later.
+// ask makes one call, when the provider may be called. Errors that tell how long to wait come back as LaterError.
 func (p *poller) ask(
 	ctx context.Context, provider order.Provider, do func(context.Context) (order.ExternalOrder, error),
 ) error {
 	got, wait, _ := p.providers.gate.tokens(ctx, provider, 1)
 	if got == 0 {
-		return &Later{After: wait, Reason: "the provider's rate allows no call now", Free: true}
+		return &LaterError{After: wait, Reason: "the provider's rate allows no call now", Free: true}
 	}
 	leave, refused := p.providers.gate.enter(ctx, provider, operationStatus)
 	if refused != nil {
-		return &Later{After: refused.after, Reason: refused.reason, Free: true}
+		return &LaterError{After: refused.after, Reason: refused.reason, Free: true}
 	}
 	_, took, err := p.providers.timed(ctx, provider, operationStatus, leave, do)
 	if err == nil || errors.Is(err, providerapi.ErrAbsent) {
@@ -200,7 +202,7 @@ func (p *poller) ask(
 	outcome := providerapi.OutcomeOf(order.ExternalOrder{}, err, took)
 	p.providers.gate.limited(ctx, provider, &outcome)
 	if outcome.RetryAfter > 0 {
-		return &Later{After: outcome.RetryAfter, Reason: outcome.Message, Free: outcome.Class == order.ClassRateLimited}
+		return &LaterError{After: outcome.RetryAfter, Reason: outcome.Message, Free: outcome.Class == order.ClassRateLimited}
 	}
 	return fmt.Errorf("read status: %w", err)
 }

@@ -149,7 +149,7 @@ func (p *pump) start(l *life, tasks []task.Task) {
 
 // postpone leaves a kind that this build does not know to another one.
 func postpone(_ context.Context, t task.Task) (json.RawMessage, error) {
-	return nil, &Later{After: unknownDelay, Reason: "this worker can't run " + string(t.Kind), Free: true}
+	return nil, &LaterError{After: unknownDelay, Reason: "this worker can't run " + string(t.Kind), Free: true}
 }
 
 func (p *pump) handle(l *life, handler Handler, tasks []task.Task) {

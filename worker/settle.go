@@ -100,7 +100,7 @@ func (s *settler) write(ctx context.Context, tx *store.Tx, members []settlement,
 
 // plan decides what a run's result means for its task, and names it for the metrics.
 func (s *settler) plan(t task.Task, result Result, interrupted bool) (settlement, string) {
-	var wanted *Later
+	var wanted *LaterError
 	switch {
 	case result.Err == nil:
 		return settlement{end: &store.TaskEnd{Task: t, State: task.Success, Result: result.Value}}, "success"

@@ -277,7 +277,7 @@ func TestMissedSlotsFireOnce(t *testing.T) {
 	e.execute(`INSERT INTO schedules (id, account_id, name, rule, every_ms, task_kind, next_at, created_at, updated_at)
 		VALUES (gen_random_uuid(), $1, 'hourly', 'INTERVAL', 3600000, 'TEST', now() - interval '10 hours', now(), now())`, account)
 	e.execute(`INSERT INTO schedules (id, account_id, name, rule, cron, task_kind, next_at, created_at, updated_at)
-		VALUES (gen_random_uuid(), $1, 'broken', 'CRON', 'no cron', 'TEST', now(), now(), now())`, account)
+		VALUES (gen_random_uuid(), $1, 'broken', 'CRON', 'no cron', 'TEST', date_trunc('second', now()), now(), clock_timestamp())`, account)
 	e.worker(nil, nil)
 	e.sweeper(nil)
 	e.finished(task.Success, 1)

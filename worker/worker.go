@@ -92,7 +92,7 @@ func New(options Options) *Worker {
 		Options: options, slots: make(map[task.Queue]*slots, len(options.Slots)),
 		settler: newSettler(options.Store, options.AfterCommit, options.Backoff),
 	}
-	var queues []task.Queue
+	queues := make([]task.Queue, 0, len(options.Slots))
 	for queue, count := range options.Slots {
 		w.slots[queue] = newSlots(count)
 		queues = append(queues, queue)

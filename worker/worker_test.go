@@ -101,7 +101,7 @@ func TestLaterDoesNotCountAsAttempt(t *testing.T) {
 	var runs atomic.Int32
 	e.worker(func(context.Context, task.Task) (json.RawMessage, error) {
 		if runs.Add(1) < 3 {
-			return nil, &worker.Later{After: time.Millisecond, Reason: "limited", Free: true}
+			return nil, &worker.LaterError{After: time.Millisecond, Reason: "limited", Free: true}
 		}
 		return nil, nil
 	}, nil)
