@@ -41,7 +41,7 @@ func (s *Store) FeedAhead(ctx context.Context, from feed.Snapshot, limit int) ([
 		head    feed.Head
 	)
 	err := s.onConn(ctx, "read feed", func(queries *db.Queries) error {
-		list, err := queries.EventAhead(ctx, int32(limit), textOfXID(from.End()), textOfXIDs(from.Running()))
+		list, err := queries.EventAhead(ctx, int32(limit), textOfXID(from.End()), textOfXIDs(from.Running())) //nolint:gosec // a page, far below
 		if err != nil || len(list) == 0 {
 			return err
 		}
@@ -70,7 +70,7 @@ func (s *Store) FeedRefs(ctx context.Context, window feed.Window, limit int) ([]
 	)
 	err := s.onConn(ctx, "find events", func(queries *db.Queries) error {
 		list, err := queries.EventRefs(ctx, db.EventRefsParams{
-			Limit: int32(limit), Ends: textOfXID(window.From.End()), Running: textOfXIDs(window.From.Running()),
+			Limit: int32(limit), Ends: textOfXID(window.From.End()), Running: textOfXIDs(window.From.Running()), //nolint:gosec // a page, far below
 			Snapshot: window.To.String(), SnapshotEnds: textOfXID(window.To.End()), After: window.After,
 			Account: window.AccountID,
 		})
@@ -104,7 +104,7 @@ func (s *Store) FeedRecords(ctx context.Context, refs []feed.Ref) ([]feed.Record
 // OrderEvents reads up to limit of an order's events with a sequence above after, by sequence. An order that doesn't
 // exist, or is another account's, has none.
 func (s *Store) OrderEvents(ctx context.Context, accountID, orderID uuid.UUID, after, limit int) ([]feed.Record, error) {
-	list, err := s.queries.EventOfOrder(ctx, int32(limit), orderID, accountID, int32(after))
+	list, err := s.queries.EventOfOrder(ctx, int32(limit), orderID, accountID, int32(after)) //nolint:gosec // a page, far below
 	if err != nil {
 		return nil, fmt.Errorf("read order's events: %w", err)
 	}

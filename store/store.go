@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -50,7 +51,7 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	params := config.ConnConfig.RuntimeParams
 	params["application_name"] = "boostress"
 	params["timezone"] = "UTC"
-	params["statement_timeout"] = fmt.Sprint(options.Statement.Milliseconds())
+	params["statement_timeout"] = strconv.FormatInt(options.Statement.Milliseconds(), 10)
 	params["idle_in_transaction_session_timeout"] = "30000"
 	// Rows are found by key in what is mostly cached: Postgres' default, made for spinning disks, scans whole tables
 	// for batches of a hundred ids.

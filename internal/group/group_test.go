@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 
@@ -53,10 +54,8 @@ func TestDoGathersWhatCameMeanwhile(t *testing.T) {
 func TestOneBadMemberSinksNoNeighbor(t *testing.T) {
 	t.Parallel()
 	g := group.New(100, 2, func(_ context.Context, members []int) ([]int, error) {
-		for _, m := range members {
-			if m == 13 {
-				return nil, errPoison
-			}
+		if slices.Contains(members, 13) {
+			return nil, errPoison
 		}
 		return members, nil
 	})
