@@ -22,7 +22,8 @@ func (s *Subscription) replay(ctx context.Context) error {
 	}
 	h := s.hub
 	h.mu.Lock()
-	kept, base, target := h.ring.covers(s.loaded) && h.ring.aligned(s.loaded), h.ring.base, h.position.from
+	kept, base := h.ring.covers(s.loaded) && h.ring.aligned(s.loaded), h.ring.base
+	target := h.position.to // behind the oldest entry, even where the hub is in the middle of a window that the ring can't hold
 	h.mu.Unlock()
 	if kept {
 		s.number, s.skip = base, s.loaded

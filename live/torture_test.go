@@ -170,10 +170,15 @@ func (w writer) transaction(ctx context.Context) error {
 			return err
 		}
 		for range w.random.IntN(3) + 1 {
+			count := 1
+			if w.random.IntN(800) == 0 {
+				count = 700 // more than a page
+			}
 			_, err := tx.Exec(ctx, `INSERT INTO events
 				(account_id, order_id, sequence, kind, actor, occurred_at, changes, snapshot)
-				SELECT $1, $2, coalesce(max(sequence), 0) + 1, 'PLACED', 'system', now(), '[]', '{}'
-				FROM events WHERE order_id = $2`, w.stand.account, orderID)
+				SELECT $1, $2, last + n, 'PLACED', 'system', now(), '[]', '{}'
+				FROM (SELECT coalesce(max(sequence), 0) AS last FROM events WHERE order_id = $2) l, generate_series(1, $3::int) n
+				ORDER BY n`, w.stand.account, orderID, count)
 			if err != nil {
 				return err
 			}
