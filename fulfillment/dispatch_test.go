@@ -281,3 +281,21 @@ func TestOtherAccountsOffersAreNoCandidates(t *testing.T) {
 	s.idle()
 	s.want(o, order.Pending, order.FulfillmentUnroutable)
 }
+
+// TestSpareTasksEnd: a task whose fulfillment is at its provider already, or has ended, is done.
+func TestSpareTasksEnd(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.provider("one", "1")
+	spare := `INSERT INTO tasks (id, account_id, kind, queue, order_id, fulfillment_id)
+		SELECT gen_random_uuid(), account_id, 'DISPATCH', 'dispatch', order_id, id FROM fulfillments WHERE id = $1`
+	o, f := s.submitted(nil)
+	s.exec(spare, f.ID)
+	s.idle()
+	s.want(o, order.Processing, order.FulfillmentSubmitted)
+	s.wantTasks()
+	s.observe(f, seen(f.ExternalID, order.ExternalFulfilled, 2, money("2")))
+	s.exec(spare, f.ID)
+	s.idle()
+	s.wantTasks()
+}

@@ -76,6 +76,23 @@ func TestProviderBudgetForOneOfTwo(t *testing.T) {
 	}
 }
 
+// TestProviderBudgetWithinAGroup: what one member of a group reserves is gone for the next.
+func TestProviderBudgetWithinAGroup(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	provider := s.providerWith(fulfillment.ProviderInput{Name: new("one"), Budget: new(amount("10"))})
+	s.offer(provider, "2")
+	for range 5 {
+		s.place(nil)
+	}
+	steps, err := s.Intend(s.ctx(), s.claim())
+	must(t, err)
+	calls := slices.DeleteFunc(steps, func(step fulfillment.Step) bool { return step.Kind == fulfillment.StepNone })
+	if now := s.providerNow(provider); len(calls) != 2 || !now.Reserved.Equal(amount("8")) {
+		t.Errorf("%d calls, %s are reserved, want two of 4", len(calls), now.Reserved)
+	}
+}
+
 // TestGroupsDontWaitInACircle has intents, which lock budgeted providers early, and outcomes, which count all providers
 // at their end, run against each other. The one without a budget has the lower id.
 func TestGroupsDontWaitInACircle(t *testing.T) {
