@@ -105,12 +105,29 @@ func (w *work) observeOne(
 		}
 	}
 	if seen.Order == nil || seen.Order.ExternalID != f.ExternalID {
+		if err := w.miss(c, f); err != nil {
+			return err
+		}
 		w.planPoll(ctx, provider, c, f)
 	} else if err := w.observe(ctx, provider, c, f, *seen.Order); err != nil {
 		return err
 	}
 	if hinted && f.NextPollAt != nil {
 		f.NextPollAt = &w.tx.Now
+	}
+	return nil
+}
+
+// unknownFor is how long a provider may not know what it accepted: its lists may lag behind.
+const unknownFor = time.Hour
+
+// miss tells a person of what its provider accepted long ago and does not know.
+func (w *work) miss(c *order.Case, f *order.Fulfillment) error {
+	if !f.Status.AtProvider() || f.SubmittedAt == nil || w.tx.Now.Sub(*f.SubmittedAt) < unknownFor {
+		return nil
+	}
+	if err := c.Missed(f); err != nil {
+		return fmt.Errorf("miss: %w", err)
 	}
 	return nil
 }

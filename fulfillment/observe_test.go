@@ -207,3 +207,25 @@ func TestWhatCantBeTakenInStandsInNobodysWay(t *testing.T) {
 		t.Errorf("what can't be taken in: %+v", now)
 	}
 }
+
+func TestProviderThatForgets(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.provider("one", "5")
+	o, f := s.submitted(nil)
+	s.observe(f, nil)
+	if now := s.order(o); now.Attention != "" {
+		t.Errorf("attention is %q though its lists may lag behind", now.Attention)
+	}
+	s.age(2 * time.Hour)
+	for range 2 {
+		s.observe(f, nil)
+	}
+	if now := s.order(o); now.Attention == "" || len(s.kinds(o)) != 4 {
+		t.Errorf("attention is %q, events %v", now.Attention, s.kinds(o))
+	}
+	s.observe(f, seen(f.ExternalID, order.ExternalAccepted, 0, nil))
+	if now := s.order(o); now.Attention != "" {
+		t.Errorf("attention is still %q", now.Attention)
+	}
+}

@@ -148,7 +148,7 @@ func TestGroupsDontWaitInACircle(t *testing.T) {
 	}
 }
 
-// TestAnything has workers, some of which die, a sweeper, pollers and people who cancel all work at once on orders that
+// TestAnything has workers, some of which die, a sweeper, pollers, webhooks and people who cancel all work at once on orders that
 // go to providers which do anything. In the end the providers' own ledger and the database agree.
 func TestAnything(t *testing.T) {
 	t.Parallel()
@@ -178,8 +178,10 @@ func TestAnything(t *testing.T) {
 		hands.Go(func() { world.work(chaos, true) })
 	}
 	hands.Go(func() { world.repeat(chaos, world.sweep) })
-	hands.Go(func() { world.repeat(chaos, world.poll) })
-	hands.Go(func() { world.repeat(chaos, world.poll) })
+	for range 2 {
+		hands.Go(func() { world.repeat(chaos, world.poll) })
+		hands.Go(func() { world.repeat(chaos, world.hint) })
+	}
 	hands.Go(func() {
 		world.repeat(chaos, func() error {
 			_, err := s.CancelOrder(s.ctx(), s.who, placed[rand.IntN(len(placed))].ID)

@@ -179,6 +179,20 @@ func (w *world) poll() error {
 	return w.Observe(w.ctx(), provider, observations)
 }
 
+// hint is a webhook about many orders.
+func (w *world) hint() error {
+	provider := w.providers[rand.IntN(len(w.providers))]
+	var ids []string
+	w.mu.Lock()
+	for externalID, known := range w.orders {
+		if known.provider == provider.ID.String() && len(ids) < 20 {
+			ids = append(ids, externalID)
+		}
+	}
+	w.mu.Unlock()
+	return w.Hint(w.ctx(), *provider, uuid.NewString(), ids, nil)
+}
+
 func (w *world) look(externalID string) *order.ExternalOrder {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -96,6 +96,13 @@ func (c *Case) NeedPerson(f *Fulfillment, reason string) error {
 	})
 }
 
+// notKnown is the attention of a fulfillment that its provider does not know.
+const notKnown = "its provider does not know it: look there"
+
+// Missed notes that f's provider does not know it, though it accepted it long ago. The provider's next word of it takes
+// that back.
+func (c *Case) Missed(f *Fulfillment) error { return c.NeedPerson(f, notKnown) }
+
 // Reject ends f, of which the provider surely holds nothing live. Where the quantity is wanted still and reroute is
 // true, it goes to a new fulfillment, which is returned, that excludes the provider. What can't be routed again
 // has failed, or, on an order that is being ended, is canceled; where nothing is left to deliver, f is fulfilled.

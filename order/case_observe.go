@@ -22,6 +22,9 @@ func (c *Case) Observe(f *Fulfillment, seen ExternalOrder) (askCancel bool, err 
 	}
 	before := *f
 	changed, err := c.recordIfChanged(f, func() (EventKind, error) {
+		if f.Attention == notKnown {
+			f.Attention = ""
+		}
 		told, err := c.read(f, seen)
 		if err == nil {
 			err = c.follow(f, seen, told)

@@ -46,10 +46,18 @@ SELECT DISTINCT provider_id::uuid AS provider_id, account_id
 FROM (SELECT provider_id, account_id FROM fulfillments WHERE next_poll_at <= now() ORDER BY next_poll_at LIMIT 10000) due;
 
 -- name: FulfillmentHint :many
-UPDATE fulfillments SET next_poll_at = now()
-WHERE provider_id = @provider_id::uuid AND next_poll_at IS NOT NULL AND next_poll_at > now()
-  AND (external_id = ANY(@external_ids::text[]) OR id = ANY(@ids::uuid[]))
-RETURNING id;
+-- Under the orders' locks, in id order, as with every change of a fulfillment.
+WITH held AS (
+    SELECT o.id FROM orders o
+    WHERE o.id IN (SELECT h.order_id FROM fulfillments h
+        WHERE h.provider_id = @provider_id::uuid AND h.next_poll_at IS NOT NULL
+          AND (h.external_id = ANY(@external_ids::text[]) OR h.id = ANY(@ids::uuid[])))
+    ORDER BY o.id FOR NO KEY UPDATE
+)
+UPDATE fulfillments f SET next_poll_at = now() FROM held
+WHERE f.order_id = held.id AND f.provider_id = @provider_id::uuid AND f.next_poll_at > now()
+  AND (f.external_id = ANY(@external_ids::text[]) OR f.id = ANY(@ids::uuid[]))
+RETURNING f.id;
 
 -- name: AttemptInsert :exec
 INSERT INTO attempts (id, account_id, fulfillment_id, provider_id, operation, key, call_number, state, started_at)
@@ -113,7 +121,10 @@ INSERT INTO webhook_receipts (provider_id, delivery_id, received_at) VALUES ($1,
 ON CONFLICT DO NOTHING;
 
 -- name: TaskHurryUnroutable :exec
+-- What is locked is being claimed, or hurried by somebody else.
 UPDATE tasks t SET due_at = now(), announced_at = NULL
-FROM fulfillments f
-WHERE t.account_id = @account_id AND t.kind = 'DISPATCH' AND t.state = 'RETRY' AND t.claim_token IS NULL
-  AND f.id = t.fulfillment_id AND f.status = 'UNROUTABLE';
+FROM (SELECT w.id FROM tasks w JOIN fulfillments f ON f.id = w.fulfillment_id
+      WHERE w.account_id = @account_id AND w.kind = 'DISPATCH' AND w.state = 'RETRY' AND w.claim_token IS NULL
+        AND f.status = 'UNROUTABLE'
+      ORDER BY w.id FOR UPDATE OF w SKIP LOCKED) waiting
+WHERE t.id = waiting.id;

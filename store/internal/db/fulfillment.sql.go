@@ -285,12 +285,20 @@ func (q *Queries) FulfillmentGet(ctx context.Context, id uuid.UUID) (Fulfillment
 }
 
 const fulfillmentHint = `-- name: FulfillmentHint :many
-UPDATE fulfillments SET next_poll_at = now()
-WHERE provider_id = $1::uuid AND next_poll_at IS NOT NULL AND next_poll_at > now()
-  AND (external_id = ANY($2::text[]) OR id = ANY($3::uuid[]))
-RETURNING id
+WITH held AS (
+    SELECT o.id FROM orders o
+    WHERE o.id IN (SELECT h.order_id FROM fulfillments h
+        WHERE h.provider_id = $1::uuid AND h.next_poll_at IS NOT NULL
+          AND (h.external_id = ANY($2::text[]) OR h.id = ANY($3::uuid[])))
+    ORDER BY o.id FOR NO KEY UPDATE
+)
+UPDATE fulfillments f SET next_poll_at = now() FROM held
+WHERE f.order_id = held.id AND f.provider_id = $1::uuid AND f.next_poll_at > now()
+  AND (f.external_id = ANY($2::text[]) OR f.id = ANY($3::uuid[]))
+RETURNING f.id
 `
 
+// Under the orders' locks, in id order, as with every change of a fulfillment.
 func (q *Queries) FulfillmentHint(ctx context.Context, providerID uuid.UUID, externalIds []string, ids []uuid.UUID) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, fulfillmentHint, providerID, externalIds, ids)
 	if err != nil {
@@ -642,11 +650,14 @@ func (q *Queries) LedgerInsert(ctx context.Context, arg LedgerInsertParams) erro
 
 const taskHurryUnroutable = `-- name: TaskHurryUnroutable :exec
 UPDATE tasks t SET due_at = now(), announced_at = NULL
-FROM fulfillments f
-WHERE t.account_id = $1 AND t.kind = 'DISPATCH' AND t.state = 'RETRY' AND t.claim_token IS NULL
-  AND f.id = t.fulfillment_id AND f.status = 'UNROUTABLE'
+FROM (SELECT w.id FROM tasks w JOIN fulfillments f ON f.id = w.fulfillment_id
+      WHERE w.account_id = $1 AND w.kind = 'DISPATCH' AND w.state = 'RETRY' AND w.claim_token IS NULL
+        AND f.status = 'UNROUTABLE'
+      ORDER BY w.id FOR UPDATE OF w SKIP LOCKED) waiting
+WHERE t.id = waiting.id
 `
 
+// What is locked is being claimed, or hurried by somebody else.
 func (q *Queries) TaskHurryUnroutable(ctx context.Context, accountID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, taskHurryUnroutable, accountID)
 	return err
