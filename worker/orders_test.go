@@ -42,7 +42,7 @@ func (l *ledger) Create(ctx context.Context, request providerapi.CreateRequest) 
 	if !again {
 		made = order.ExternalOrder{
 			ExternalID: "x" + strconv.Itoa(len(l.orders)), Key: request.Key, State: order.ExternalFulfilled,
-			RawStatus: "done", Delivered: request.Quantity,
+			RawStatus: "done", Delivered: request.Quantity, Charge: &order.Money{Amount: decimal.MustParse("3"), Currency: "EUR"},
 		}
 		l.orders[request.Key] = made
 	}
@@ -99,7 +99,9 @@ func newShop(t testing.TB) *shop {
 	adapters := providerapi.NewRegistry(map[string]providerapi.Factory{
 		"ledger": func(providerapi.Config) (providerapi.Provider, error) { return s.ledger, nil },
 	})
-	pool := providerapi.NewPool(adapters, nil, func(context.Context, uuid.UUID) (map[string]string, error) { return nil, nil })
+	pool := providerapi.NewPool(adapters, nil, func(context.Context, uuid.UUID) (map[string]string, error) {
+		return map[string]string{}, nil
+	})
 	s.service = fulfillment.New(s.store, fulfillment.Options{
 		AfterCommit:  func(c fulfillment.Committed) { s.announcer.Announce(c.Tasks) },
 		Capabilities: pool.Capabilities, Adapters: adapters.Names, Seal: keys, Log: s.log,
@@ -130,10 +132,10 @@ func (s *shop) stock() {
 	}
 }
 
-func (s *shop) worker(change func(*worker.Options)) (stop func()) {
+func (s *shop) worker(change func(*worker.Options)) {
 	s.t.Helper()
 	dispatch := worker.Dispatch(s.service, s.providers)
-	return s.engine.worker(nil, func(o *worker.Options) {
+	s.engine.worker(nil, func(o *worker.Options) {
 		o.Handlers = map[task.Kind]worker.Handler{
 			task.KindDispatch: dispatch, task.KindCancel: dispatch, task.KindPollProvider: worker.Poll(s.service, s.providers),
 			task.KindRetention: worker.Retention(s.store),
