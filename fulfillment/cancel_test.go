@@ -210,16 +210,21 @@ func TestCancelThatIsNeverAnswered(t *testing.T) {
 
 func TestCancelMeetsDelivery(t *testing.T) {
 	t.Parallel()
-	s := newStand(t)
-	s.provider("one", "5")
-	o, f := s.submitted(nil)
-	s.cancel(o)
-	step := s.step(fulfillment.StepCancel)
-	s.observe(f, seen(f.ExternalID, order.ExternalFulfilled, 2, money("10")))
-	s.record(step, order.Outcome{Class: order.ClassAccepted, Order: seen(f.ExternalID, order.ExternalInProgress, 0, nil)}) // stale
-	s.want(o, order.Fulfilled, order.FulfillmentFulfilled)
-	s.wantMoney(o, "0", "10", "0")
-	s.wantTasks()
+	for _, late := range []order.Outcome{
+		{Class: order.ClassAccepted, Order: seen("x", order.ExternalInProgress, 0, nil)}, outcome(order.ClassRejected), outcome(order.ClassUnknown),
+	} {
+		s := newStand(t)
+		s.provider("one", "5")
+		o, f := s.submitted(nil)
+		s.cancel(o)
+		step := s.step(fulfillment.StepCancel)
+		s.observe(f, seen(f.ExternalID, order.ExternalFulfilled, 2, money("10")))
+		s.record(step, late)
+		s.idle()
+		s.want(o, order.Fulfilled, order.FulfillmentFulfilled)
+		s.wantMoney(o, "0", "10", "0")
+		s.wantTasks()
+	}
 }
 
 func TestCancelOfOthers(t *testing.T) {
