@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/boostress/boostress/internal/id"
+	"github.com/boostress/boostress/internal/testkit"
 	"github.com/boostress/boostress/store"
 	"github.com/boostress/boostress/task"
 	"github.com/boostress/boostress/worker"
@@ -114,4 +115,24 @@ func BenchmarkStartDelay(b *testing.B) {
 	slices.Sort(delays)
 	b.ReportMetric(float64(delays[len(delays)/2].Microseconds()), "µs/p50")
 	b.ReportMetric(float64(delays[len(delays)*99/100].Microseconds()), "µs/p99")
+}
+
+// BenchmarkDispatch brings orders to a provider that answers at once, with all that belongs to it: routing, budget,
+// attempts, events, ledger.
+func BenchmarkDispatch(b *testing.B) {
+	s := newShop(b)
+	for placed := 0; placed < b.N; placed += 100 {
+		s.place(100)
+	}
+	b.ResetTimer()
+	s.sweeper(func(o *worker.SweeperOptions) { o.Upkeep = s.service })
+	s.worker(nil)
+	testkit.Eventually(b, 5*time.Minute, "all are ordered", func() bool {
+		s.ledger.mu.Lock()
+		defer s.ledger.mu.Unlock()
+		return len(s.ledger.orders) >= b.N
+	})
+	s.fulfilled(b.N, patience)
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "orders/s")
 }

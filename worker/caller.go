@@ -11,11 +11,13 @@ import (
 )
 
 const (
-	callLimit  = 1000 // tasks announced at a time
-	enough     = 1000 // announced, unclaimed tasks that an account may have in a queue
-	lowWater   = 500  // entries below which lists are refilled
-	peekEvery  = 50 * time.Millisecond
-	countEvery = 100 * time.Millisecond
+	callLimit  = 1000                   // tasks announced at a time
+	enough     = 1000                   // announced, unclaimed tasks that an account may have in a queue
+	lowWater   = 500                    // entries below which lists are refilled
+	peekEvery  = 50 * time.Millisecond  // while there is something in the lists, or to be brought there
+	idleEvery  = 200 * time.Millisecond // while there is not
+	countEvery = 100 * time.Millisecond // while the lists are long
+	freeEvery  = 500 * time.Millisecond // while accounts are crowded
 )
 
 // caller announces again, for one queue, what is due and in no list, and what was parked for fairness.
@@ -26,6 +28,7 @@ type caller struct {
 	sweeper *Sweeper
 	queue   task.Queue
 
+	length    int64     // entries in the lists
 	lookedAt  time.Time // at the tasks
 	countedAt time.Time // the accounts' waiting tasks
 	backlog   bool      // the last look left more behind
@@ -47,8 +50,11 @@ func (c *caller) run(ctx context.Context) {
 		}
 		c.failing = failed
 		pause := peekEvery
-		if failed {
+		switch {
+		case failed:
 			pause = s.Every
+		case c.length == 0 && !c.backlog && !c.crowds:
+			pause = min(idleEvery, s.Every)
 		}
 		if !wait(ctx, pause) {
 			return
@@ -59,12 +65,13 @@ func (c *caller) run(ctx context.Context) {
 // tick looks at the lists' lengths, which costs next to nothing, and from that decides whether to look at the tasks.
 func (c *caller) tick(ctx context.Context) error {
 	s := c.sweeper
-	length, err := s.Lists.length(ctx, c.queue)
-	if err != nil {
+	var err error
+	if c.length, err = s.Lists.length(ctx, c.queue); err != nil {
 		return err
 	}
-	count := (c.crowds || length >= enough) && time.Since(c.countedAt) >= countEvery
-	announce := time.Since(c.lookedAt) >= s.Every || length < lowWater && (c.backlog || c.crowds)
+	counted := time.Since(c.countedAt)
+	count := c.length >= enough && counted >= countEvery || c.crowds && counted >= freeEvery
+	announce := time.Since(c.lookedAt) >= s.Every || c.length < lowWater && (c.backlog || c.crowds)
 	if !count && !announce {
 		return nil
 	}
