@@ -53,6 +53,10 @@ func TestPolls(t *testing.T) {
 	if now := s.fulfillment(o); now.NextPollAt.Before(time.Now().Add(50 * time.Second)) {
 		t.Errorf("read again in %s", time.Until(*now.NextPollAt))
 	}
+	must(t, s.Observe(s.ctx(), *two, []fulfillment.Observation{ // says what is none of its business
+		{OrderID: f.OrderID, FulfillmentID: f.ID, Order: seen(f.ExternalID, order.ExternalFulfilled, 2, nil)},
+	}))
+	s.want(o, order.Processing, order.FulfillmentSubmitted)
 	s.observe(f, seen(f.ExternalID, order.ExternalInProgress, 0, nil))
 	s.want(o, order.Processing, order.FulfillmentInProgress)
 	s.exec("DELETE FROM tasks")
