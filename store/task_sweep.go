@@ -33,20 +33,16 @@ func (m Marks) columns() []time.Time {
 // TaskAnnounce marks as announced now what is due, unclaimed and in no list, at most limit tasks, and returns what is to
 // be pushed after this call. Tasks of crowded accounts are parked instead; full tells that there may be more of either.
 func (s *Store) TaskAnnounce(ctx context.Context, queue task.Queue, marks Marks, limit int) (lost []task.Task, full bool, err error) {
-	err = s.WriteRelaxed(ctx, func(tx *Tx) error {
-		rows, err := tx.queries.TaskAnnounce(ctx, string(queue), marks.columns(), int32(limit)) //nolint:gosec // a page
-		if err != nil {
-			return domainError("announce tasks", err)
+	rows, err := s.queries.TaskAnnounce(ctx, string(queue), marks.columns(), int32(limit)) //nolint:gosec // a page
+	if err != nil {
+		return nil, false, domainError("announce tasks", err)
+	}
+	for _, row := range rows {
+		if row.AnnouncedAt != nil {
+			lost = append(lost, announced(queue, row.ID, row.Priority, row.AnnouncedAt))
 		}
-		full = len(rows) == limit
-		for _, row := range rows {
-			if row.AnnouncedAt != nil {
-				lost = append(lost, announced(queue, row.ID, row.Priority, row.AnnouncedAt))
-			}
-		}
-		return nil
-	})
-	return lost, full, err
+	}
+	return lost, len(rows) == limit, nil
 }
 
 func announced(queue task.Queue, id uuid.UUID, priority int16, at *time.Time) task.Task {
@@ -71,7 +67,8 @@ func (s *Store) TaskCrowd(ctx context.Context, queue task.Queue, marks Marks, en
 	return crowded, err
 }
 
-// taskUnpark steps from account to account over the index of parked tasks, and takes from each in turn.
+// taskUnpark steps from account to account over the index of parked tasks, and takes from each in turn. It is a
+// transaction of its own that commits asynchronously.
 const taskUnpark = `
 WITH RECURSIVE accounts AS (
     (SELECT account_id FROM tasks WHERE queue = $1 AND parked ORDER BY account_id LIMIT 1)
@@ -96,7 +93,8 @@ WITH RECURSIVE accounts AS (
             LIMIT LEAST(r.count, 1 + $4::int / (SELECT count(*) FROM room)) FOR UPDATE SKIP LOCKED) x) p
     ORDER BY p.turn, p.id LIMIT $4::int
 )
-UPDATE tasks t SET announced_at = now(), parked = false FROM next WHERE t.id = next.id
+UPDATE tasks t SET announced_at = now(), parked = false
+FROM next, (SELECT set_config('synchronous_commit', 'off', true)) relaxed WHERE t.id = next.id
 RETURNING t.id, t.priority, t.announced_at, next.turn`
 
 // TaskUnpark announces parked tasks, account by account in turn, at most limit tasks, until each account has enough
@@ -107,26 +105,22 @@ func (s *Store) TaskUnpark(ctx context.Context, queue task.Queue, marks Marks, e
 
 		turn int64
 	}
-	var list []parked
-	err := s.WriteRelaxed(ctx, func(tx *Tx) error {
-		rows, err := tx.tx.Query(ctx, taskUnpark, string(queue), marks.columns(), enough, limit)
-		if err != nil {
-			return domainError("unpark tasks", err)
+	rows, err := s.pool.Query(ctx, taskUnpark, string(queue), marks.columns(), enough, limit)
+	if err != nil {
+		return nil, domainError("unpark tasks", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (parked, error) {
+		var id uuid.UUID
+		var priority int16
+		var at time.Time
+		var turn int64
+		if err := row.Scan(&id, &priority, &at, &turn); err != nil {
+			return parked{}, fmt.Errorf("scan: %w", err)
 		}
-		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (parked, error) {
-			var id uuid.UUID
-			var priority int16
-			var at time.Time
-			var turn int64
-			if err := row.Scan(&id, &priority, &at, &turn); err != nil {
-				return parked{}, fmt.Errorf("scan: %w", err)
-			}
-			return parked{announced(queue, id, priority, &at), turn}, nil
-		})
-		return domainError("unpark tasks", err)
+		return parked{announced(queue, id, priority, &at), turn}, nil
 	})
 	slices.SortFunc(list, func(a, b parked) int { return cmp.Compare(a.turn, b.turn) })
-	return column(list, func(p parked) task.Task { return p.Task }), err
+	return column(list, func(p parked) task.Task { return p.Task }), domainError("unpark tasks", err)
 }
 
 // QueueDepth is how much of a queue there is at one moment.

@@ -118,10 +118,12 @@ RETURNING t.*;
 
 -- name: TaskAnnounce :many
 -- Due, unclaimed tasks that no list holds: never announced, or well before the oldest entry of their priority's list
--- (before now, where that is empty: its time is in the future then). Those of crowded accounts are parked instead.
+-- (before now, where that is empty: its time is in the future then). Those of crowded accounts are parked instead. A
+-- transaction of its own that commits asynchronously.
 UPDATE tasks t SET (announced_at, parked) = (
     SELECT CASE WHEN count(c.account_id) = 0 THEN now() END, count(c.account_id) > 0
     FROM task_crowds c WHERE c.queue = t.queue AND c.account_id = t.account_id)
+FROM (SELECT set_config('synchronous_commit', 'off', true)) relaxed
 WHERE t.id = ANY(ARRAY(
     SELECT f.id FROM tasks f
     WHERE f.queue = @queue AND NOT f.parked AND f.due_at <= now() AND f.claim_token IS NULL

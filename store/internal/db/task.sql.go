@@ -17,6 +17,7 @@ const taskAnnounce = `-- name: TaskAnnounce :many
 UPDATE tasks t SET (announced_at, parked) = (
     SELECT CASE WHEN count(c.account_id) = 0 THEN now() END, count(c.account_id) > 0
     FROM task_crowds c WHERE c.queue = t.queue AND c.account_id = t.account_id)
+FROM (SELECT set_config('synchronous_commit', 'off', true)) relaxed
 WHERE t.id = ANY(ARRAY(
     SELECT f.id FROM tasks f
     WHERE f.queue = $1 AND NOT f.parked AND f.due_at <= now() AND f.claim_token IS NULL
@@ -33,7 +34,8 @@ type TaskAnnounceRow struct {
 }
 
 // Due, unclaimed tasks that no list holds: never announced, or well before the oldest entry of their priority's list
-// (before now, where that is empty: its time is in the future then). Those of crowded accounts are parked instead.
+// (before now, where that is empty: its time is in the future then). Those of crowded accounts are parked instead. A
+// transaction of its own that commits asynchronously.
 func (q *Queries) TaskAnnounce(ctx context.Context, queue string, oldest []time.Time, most int32) ([]TaskAnnounceRow, error) {
 	rows, err := q.db.Query(ctx, taskAnnounce, queue, oldest, most)
 	if err != nil {
