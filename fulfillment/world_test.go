@@ -88,8 +88,11 @@ func (w *world) die(worker uuid.UUID) uuid.UUID {
 }
 
 func (w *world) sweep() error {
-	w.exec("UPDATE tasks SET due_at = now() WHERE claim_token IS NULL AND due_at > now() AND random() < 0.3")
-	w.exec("UPDATE fulfillments SET next_poll_at = now() WHERE next_poll_at > now() AND random() < 0.3")
+	// Rows that somebody works on are passed over: the use cases lock many in an order of their own.
+	w.exec(`UPDATE tasks SET due_at = now() WHERE id IN (
+		SELECT id FROM tasks WHERE claim_token IS NULL AND due_at > now() AND random() < 0.3 FOR UPDATE SKIP LOCKED)`)
+	w.exec(`UPDATE fulfillments SET next_poll_at = now() WHERE id IN (
+		SELECT id FROM fulfillments WHERE next_poll_at > now() AND random() < 0.3 FOR UPDATE SKIP LOCKED)`)
 	if _, err := w.Reap(w.ctx(), term, 100); err != nil {
 		return err
 	}

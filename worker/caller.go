@@ -18,6 +18,7 @@ const (
 	idleEvery  = 200 * time.Millisecond // while there is not
 	countEvery = 100 * time.Millisecond // while the lists are long
 	freeEvery  = 500 * time.Millisecond // while accounts are crowded
+	countShare = 20                     // at most one part in so many of the time goes into counting
 )
 
 // caller announces again, for one queue, what is due and in no list, and what was parked for fairness.
@@ -28,12 +29,13 @@ type caller struct {
 	sweeper *Sweeper
 	queue   task.Queue
 
-	length    int64     // entries in the lists
-	lookedAt  time.Time // at the tasks
-	countedAt time.Time // the accounts' waiting tasks
-	backlog   bool      // the last look left more behind
-	crowds    bool      // accounts are crowded
-	failing   bool      // the last tick did
+	length    int64         // entries in the lists
+	lookedAt  time.Time     // at the tasks
+	countedAt time.Time     // the accounts' waiting tasks
+	pause     time.Duration // before they are counted again, because that takes long
+	backlog   bool          // the last look left more behind
+	crowds    bool          // accounts are crowded
+	failing   bool          // the last tick did
 }
 
 func (c *caller) run(ctx context.Context) {
@@ -70,7 +72,7 @@ func (c *caller) tick(ctx context.Context) error {
 		return err
 	}
 	counted := time.Since(c.countedAt)
-	count := c.length >= enough && counted >= countEvery || c.crowds && counted >= freeEvery
+	count := c.length >= enough && counted >= max(countEvery, c.pause) || c.crowds && counted >= max(freeEvery, c.pause)
 	announce := time.Since(c.lookedAt) >= s.Every || c.length < lowWater && (c.backlog || c.crowds)
 	if !count && !announce {
 		return nil
@@ -88,10 +90,12 @@ func (c *caller) tick(ctx context.Context) error {
 		return err
 	}
 	if count {
+		began := time.Now()
 		if c.crowds, err = s.Store.TaskCrowd(ctx, c.queue, marks, enough); err != nil {
 			return err
 		}
 		c.countedAt = time.Now()
+		c.pause = countShare * c.countedAt.Sub(began)
 	}
 	if announce {
 		return c.announce(ctx, marks)
