@@ -201,7 +201,7 @@ func place(tx *store.Tx, who account.Principal, draft *order.Draft) (store.Place
 		ID: id.New(id.Order), AccountID: who.AccountID, Reference: draft.Reference, Category: draft.Category,
 		Destination: draft.Destination, Currency: order.Currency(who.Currency), Quantity: draft.Quantity(),
 		Deadline: draft.Deadline, Priority: draft.Priority, Metadata: draft.Metadata, TestMode: who.TestMode,
-		CreatedBy: who.Actor, CreatedAt: tx.Now,
+		CreatedBy: who.Actor, CreatedAt: tx.Now, DeadlineAction: order.DeadlineFinish,
 	}
 	if draft.Budget != nil {
 		amount := draft.Budget.Amount

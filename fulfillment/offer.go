@@ -44,7 +44,7 @@ func (s *Service) CreateOffer(ctx context.Context, who account.Principal, input 
 		}
 		o := &order.Offer{
 			ID: id.New(id.Offer), AccountID: who.AccountID, ProviderID: provider.ID, ExternalID: input.ExternalID,
-			Currency: provider.Currency, MinQuantity: 1, Enabled: true,
+			Currency: provider.Currency, MinQuantity: 1, Weight: 1, Enabled: true,
 		}
 		if err := input.apply(o); err != nil {
 			return err

@@ -49,7 +49,7 @@ func (s *Service) CreateProvider(
 ) (*order.Provider, error) {
 	p := &order.Provider{
 		ID: id.New(id.Provider), AccountID: who.AccountID, Adapter: input.Adapter, Enabled: true,
-		Simulated: input.Simulated, Timeout: defaultTimeout, Currency: input.Currency,
+		Simulated: input.Simulated, Timeout: defaultTimeout, Currency: input.Currency, Weight: 1,
 	}
 	if p.Currency == "" {
 		p.Currency = order.Currency(who.Currency)

@@ -90,7 +90,11 @@ func (s *Service) announce(committed Committed) {
 
 // dispatchTask is the task that brings a fulfillment to a provider.
 func dispatchTask(o *order.Order, f *order.Fulfillment) task.Task {
-	return fulfillmentTask(task.KindDispatch, task.QueueDispatch, o, f)
+	t := fulfillmentTask(task.KindDispatch, task.QueueDispatch, o, f)
+	if f.ScheduledAt != nil {
+		t.DueAt = *f.ScheduledAt
+	}
+	return t
 }
 
 // cancelTask is the task that asks a fulfillment's provider to cancel it.

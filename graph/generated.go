@@ -1159,6 +1159,8 @@ enum OrderEventKind {
   DEADLINE_PASSED
   "A person should look."
   ATTENTION_NEEDED
+  "A part of a fulfillment's quantity went to a new one."
+  FULFILLMENT_SPLIT
 }
 
 "A page of events."

@@ -23,6 +23,10 @@ type Case struct {
 	Entries []LedgerEntry
 	Changed map[uuid.UUID]bool // fulfillments to update, after the new ones were inserted
 	New     []*Fulfillment     // fulfillments to insert as they were made; also in Fulfillments
+	// Settings: the order's budget, deadline, priority, metadata, holds, policy or pacing are to be written, too.
+	Settings bool
+	// Replanned: fulfillments whose quantity, exclusions, time or wish to be rerouted are to be written, too.
+	Replanned map[uuid.UUID]bool
 }
 
 // Touched reports whether anything is to be written.
@@ -66,6 +70,15 @@ func (c *Case) touch(f *Fulfillment) {
 		c.Changed = make(map[uuid.UUID]bool, 1)
 	}
 	c.Changed[f.ID] = true
+}
+
+// replan notes that f's plan is to be written, too: its quantity, exclusions, time or wish to be rerouted.
+func (c *Case) replan(f *Fulfillment) {
+	c.touch(f)
+	if c.Replanned == nil {
+		c.Replanned = make(map[uuid.UUID]bool, 1)
+	}
+	c.Replanned[f.ID] = true
 }
 
 // become moves f to a state that may follow its own.

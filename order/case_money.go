@@ -124,7 +124,7 @@ func (c *Case) enter(f *Fulfillment, kind EntryKind, reserved, spent, overcharge
 	c.Entries = append(c.Entries, LedgerEntry{
 		ID: id.New(id.LedgerEntry), AccountID: c.Order.AccountID, OrderID: c.Order.ID, FulfillmentID: f.ID,
 		ProviderID: *f.ProviderID, Kind: kind, Currency: f.Currency,
-		Reserved: reserved, Spent: spent, Overcharge: overcharge, CreatedAt: c.Now,
+		Reserved: reserved, Spent: spent, Overcharge: overcharge, Day: f.BudgetDay, CreatedAt: c.Now,
 	})
 	for _, step := range []struct {
 		sum   *decimal.Decimal

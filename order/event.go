@@ -31,6 +31,7 @@ const (
 	EventOrderCancelRequested EventKind = "CANCEL_REQUESTED"
 	EventDeadlinePassed       EventKind = "DEADLINE_PASSED"
 	EventAttentionNeeded      EventKind = "ATTENTION_NEEDED"
+	EventSplit                EventKind = "FULFILLMENT_SPLIT"
 )
 
 // Event is an immutable fact about an order, numbered within it from 1 without a gap.

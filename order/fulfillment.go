@@ -60,6 +60,10 @@ type Fulfillment struct {
 	ChangedAt      *time.Time // when the provider last reported something new
 	NextPollAt     *time.Time
 	FinishedAt     *time.Time
+	ScheduledAt    *time.Time // not to be sent before; nil: at once
+	SLAAt          *time.Time // progress is expected by then; nil: nothing is promised
+	RerouteAsked   bool       // once its provider has canceled it, the rest goes to another one
+	BudgetDay      *time.Time // the day (UTC midnight) of whose provider budget its reservation is a part
 }
 
 // transitions says which state may follow which; any other step is a bug.

@@ -31,6 +31,7 @@ type LedgerEntry struct {
 	Reserved      decimal.Decimal // delta
 	Spent         decimal.Decimal // delta
 	Overcharge    decimal.Decimal // delta
+	Day           *time.Time      // the fulfillment's BudgetDay
 	CreatedAt     time.Time
 }
 

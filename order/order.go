@@ -29,17 +29,30 @@ type Order struct {
 	Deadline    *time.Time
 	Priority    int             // 0–9, higher first
 	Metadata    json.RawMessage // a JSON object, or nil
-	Held        bool
-	Attention   string // why a person should look, or ""
-	CancelAsked bool   // cancelOrder was called
-	Expired     bool   // the deadline passed while something was still open
-	TestMode    bool   // placed with a test-mode key: simulated providers only
-	Sequence    int    // of its latest event; events are numbered 1..Sequence
+	Held        bool            // somebody's hold keeps it from being dispatched
+	Attention   string          // why a person should look, or ""
+	CancelAsked bool            // cancelOrder was called
+	Expired     bool            // the deadline passed while something was still open
+	TestMode    bool            // placed with a test-mode key: simulated providers only
+	Sequence    int             // of its latest event; events are numbered 1..Sequence
 	CreatedBy   string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 	FinishedAt  *time.Time
+
+	DeadlineAction  DeadlineAction
+	RoutingPolicyID *uuid.UUID      // nil: its category's, or the account's default
+	Pacing          json.RawMessage // how its quantity is released over time; nil: all at once
 }
+
+// DeadlineAction says what becomes of what providers hold when an order's deadline passes.
+type DeadlineAction string
+
+// What a passed deadline may do; what is at no provider is canceled in either case.
+const (
+	DeadlineFinish DeadlineAction = "FINISH" // providers finish what they have
+	DeadlineCancel DeadlineAction = "CANCEL" // providers are asked to cancel
+)
 
 // Destination is where the result of an order goes.
 type Destination struct {

@@ -18,9 +18,14 @@ type Provider struct {
 	Simulated    bool // test-mode keys may reach it
 	PausedReason string
 	PausedAt     *time.Time
-	Timeout      time.Duration // of one call
-	Concurrency  int           // calls at a time per worker process; 0: unlimited
-	Budget       *decimal.Decimal
+	Timeout      time.Duration    // of one call
+	Concurrency  int              // calls at a time per worker process; 0: unlimited
+	Budget       *decimal.Decimal // for all time; nil: unlimited
+	DayBudget    *decimal.Decimal // for each day, UTC; nil: unlimited
+	RateCalls    int              // calls within RatePer, over all processes; 0: unlimited
+	RatePer      time.Duration
+	Priority     int // of routing by priority, 0–9, higher first
+	Weight       int // of routing by weight, 1 or more
 	Currency     Currency
 	Reserved     decimal.Decimal
 	Spent        decimal.Decimal
@@ -64,6 +69,9 @@ type Offer struct {
 	AvailableUntil *time.Time    // nil: stays
 	SLA            time.Duration // progress is expected within; 0: no promise
 	CoolDown       time.Duration // between fulfillments of the same kind; 0: none
+	Regions        []string      // ISO 3166-1 alpha-2 codes of the countries it is delivered to; empty: all
+	Priority       int           // of routing by priority, 0–9, higher first
+	Weight         int           // of routing by weight, 1 or more
 	Enabled        bool
 	CreatedAt      time.Time
 	UpdatedAt      time.Time

@@ -1,16 +1,27 @@
 package order
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
+
+// The places of a view.
+const (
+	viewOrder       = 11 // fields of the order
+	viewFulfillment = 10 // fields of one of its fulfillments
+)
 
 // view is what events report changes of, each as text; "" means no value.
-type view [14]string
+type view [viewOrder + viewFulfillment]string
 
 // viewFields names the places of a view.
-func viewFields() [14]string {
-	return [14]string{
+func viewFields() view {
+	return view{
 		"status", "reserved", "spent", "overcharge", "delivered", "attention",
+		"budget", "deadline", "priority", "metadata", "held",
 		"fulfillment.status", "fulfillment.provider", "fulfillment.externalId", "fulfillment.externalStatus",
 		"fulfillment.delivered", "fulfillment.charged", "fulfillment.failure", "fulfillment.attention",
+		"fulfillment.quantity", "fulfillment.scheduledAt",
 	}
 }
 
@@ -18,18 +29,23 @@ func (c *Case) look(f *Fulfillment) view {
 	o := c.Order
 	v := view{
 		string(o.Status), o.Reserved.Trim(0).String(), o.Spent.Trim(0).String(), o.Overcharge.Trim(0).String(),
-		strconv.Itoa(o.Delivered), o.Attention,
+		strconv.Itoa(o.Delivered), o.Attention, "", textOfTime(o.Deadline), strconv.Itoa(o.Priority), string(o.Metadata),
+		textOfFlag(o.Held),
+	}
+	if o.Budget != nil {
+		const budget = 6
+		v[budget] = o.Budget.Trim(0).String()
 	}
 	if f == nil {
 		return v
 	}
-	const fulfillmentStatus, provider = 6, 7
-	v[fulfillmentStatus] = string(f.Status)
+	v[viewOrder] = string(f.Status)
 	if f.ProviderID != nil {
-		v[provider] = f.ProviderID.String()
+		v[viewOrder+1] = f.ProviderID.String()
 	}
-	copy(v[provider+1:], []string{
+	copy(v[viewOrder+2:], []string{
 		f.ExternalID, f.ExternalStatus, strconv.Itoa(f.Delivered), f.Charged.Trim(0).String(), f.Failure, f.Attention,
+		strconv.Itoa(f.Quantity), textOfTime(f.ScheduledAt),
 	})
 	return v
 }
@@ -49,4 +65,18 @@ func text(value string) *string {
 		return nil
 	}
 	return &value
+}
+
+func textOfTime(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339Nano)
+}
+
+func textOfFlag(set bool) string {
+	if set {
+		return "true"
+	}
+	return ""
 }

@@ -43,19 +43,25 @@ func (t *Tx) Cases(ctx context.Context, orderIDs []uuid.UUID, actor string) (map
 // events.
 func (t *Tx) SaveCases(ctx context.Context, cases []*order.Case) error {
 	var (
-		orders         []*order.Order
-		changed, fresh []*order.Fulfillment
-		entries        []order.LedgerEntry
-		events         []order.Event
+		orders, settings          []*order.Order
+		changed, fresh, replanned []*order.Fulfillment
+		entries                   []order.LedgerEntry
+		events                    []order.Event
 	)
 	for _, c := range cases {
 		for _, f := range c.Fulfillments {
 			if c.Changed[f.ID] {
 				changed = append(changed, f)
 			}
+			if c.Replanned[f.ID] {
+				replanned = append(replanned, f)
+			}
 		}
 		if len(c.Events) > 0 {
 			orders = append(orders, c.Order)
+		}
+		if c.Settings {
+			settings = append(settings, c.Order)
 		}
 		fresh, entries, events = append(fresh, c.New...), append(entries, c.Entries...), append(events, c.Events...)
 	}
@@ -63,6 +69,8 @@ func (t *Tx) SaveCases(ctx context.Context, cases []*order.Case) error {
 		func() error { return t.updateOrders(ctx, orders) },
 		func() error { return t.insertFulfillments(ctx, fresh) },
 		func() error { return t.updateFulfillments(ctx, changed) },
+		func() error { return t.updateSettings(ctx, settings) },
+		func() error { return t.replanFulfillments(ctx, replanned) },
 		func() error { return t.insertEntries(ctx, entries) },
 		func() error { return t.insertEvents(ctx, events) },
 		func() error { return t.countProviders(ctx, entries) },
@@ -95,6 +103,39 @@ func (t *Tx) updateOrders(ctx context.Context, orders []*order.Order) error {
 	return wroteAll("update orders", count, len(orders), err)
 }
 
+func (t *Tx) updateSettings(ctx context.Context, orders []*order.Order) error {
+	if len(orders) == 0 {
+		return nil
+	}
+	count, err := t.queries.OrderSettings(ctx, db.OrderSettingsParams{
+		Ids:              column(orders, func(o *order.Order) uuid.UUID { return o.ID }),
+		Budgets:          column(orders, func(o *order.Order) string { return textOfDecimal(o.Budget) }),
+		Deadlines:        column(orders, func(o *order.Order) string { return textOfTime(o.Deadline) }),
+		Priorities:       column(orders, func(o *order.Order) int16 { return int16(o.Priority) }), //nolint:gosec // 0 to 9
+		Metadatas:        column(orders, func(o *order.Order) string { return textOfJSON(o.Metadata) }),
+		Helds:            column(orders, func(o *order.Order) bool { return o.Held }),
+		DeadlineActions:  column(orders, func(o *order.Order) string { return string(o.DeadlineAction) }),
+		RoutingPolicyIds: column(orders, func(o *order.Order) string { return textOfID(o.RoutingPolicyID) }),
+		Pacings:          column(orders, func(o *order.Order) string { return textOfJSON(o.Pacing) }),
+	})
+	return wroteAll("update settings of orders", count, len(orders), err)
+}
+
+func (t *Tx) replanFulfillments(ctx context.Context, list []*order.Fulfillment) error {
+	if len(list) == 0 {
+		return nil
+	}
+	type fulfillment = *order.Fulfillment
+	count, err := t.queries.FulfillmentReplan(ctx, db.FulfillmentReplanParams{
+		Ids:           column(list, func(f fulfillment) uuid.UUID { return f.ID }),
+		Quantities:    column(list, func(f fulfillment) int32 { return small(f.Quantity) }),
+		ExcludedIds:   column(list, func(f fulfillment) string { return textOfIDs(f.Excluded) }),
+		ScheduledAts:  column(list, func(f fulfillment) string { return textOfTime(f.ScheduledAt) }),
+		RerouteAskeds: column(list, func(f fulfillment) bool { return f.RerouteAsked }),
+	})
+	return wroteAll("replan fulfillments", count, len(list), err)
+}
+
 func (t *Tx) updateFulfillments(ctx context.Context, list []*order.Fulfillment) error {
 	if len(list) == 0 {
 		return nil
@@ -122,6 +163,8 @@ func (t *Tx) updateFulfillments(ctx context.Context, list []*order.Fulfillment) 
 		ChangedAts:       column(list, func(f fulfillment) string { return textOfTime(f.ChangedAt) }),
 		NextPollAts:      column(list, func(f fulfillment) string { return textOfTime(f.NextPollAt) }),
 		FinishedAts:      column(list, func(f fulfillment) string { return textOfTime(f.FinishedAt) }),
+		SlaAts:           column(list, func(f fulfillment) string { return textOfTime(f.SLAAt) }),
+		BudgetDays:       column(list, func(f fulfillment) string { return textOfDay(f.BudgetDay) }),
 	})
 	return wroteAll("update fulfillments", count, len(list), err)
 }
@@ -132,17 +175,18 @@ func (t *Tx) insertFulfillments(ctx context.Context, list []*order.Fulfillment) 
 	}
 	type fulfillment = *order.Fulfillment
 	err := t.queries.FulfillmentInsert(ctx, db.FulfillmentInsertParams{
-		Ids:         column(list, func(f fulfillment) uuid.UUID { return f.ID }),
-		AccountIds:  column(list, func(f fulfillment) uuid.UUID { return f.AccountID }),
-		OrderIds:    column(list, func(f fulfillment) uuid.UUID { return f.OrderID }),
-		LineIds:     column(list, func(f fulfillment) uuid.UUID { return f.LineID }),
-		ReplacesIds: column(list, func(f fulfillment) string { return textOfID(f.ReplacesID) }),
-		ExcludedIds: column(list, func(f fulfillment) string { return textOfIDs(f.Excluded) }),
-		Quantities:  column(list, func(f fulfillment) int32 { return small(f.Quantity) }),
-		Statuses:    column(list, func(f fulfillment) string { return string(f.Status) }),
-		Generations: column(list, func(f fulfillment) int32 { return small(f.Generation) }),
-		Currencies:  column(list, func(f fulfillment) string { return string(f.Currency) }),
-		Now:         t.Now,
+		Ids:          column(list, func(f fulfillment) uuid.UUID { return f.ID }),
+		AccountIds:   column(list, func(f fulfillment) uuid.UUID { return f.AccountID }),
+		OrderIds:     column(list, func(f fulfillment) uuid.UUID { return f.OrderID }),
+		LineIds:      column(list, func(f fulfillment) uuid.UUID { return f.LineID }),
+		ReplacesIds:  column(list, func(f fulfillment) string { return textOfID(f.ReplacesID) }),
+		ExcludedIds:  column(list, func(f fulfillment) string { return textOfIDs(f.Excluded) }),
+		Quantities:   column(list, func(f fulfillment) int32 { return small(f.Quantity) }),
+		Statuses:     column(list, func(f fulfillment) string { return string(f.Status) }),
+		Generations:  column(list, func(f fulfillment) int32 { return small(f.Generation) }),
+		Currencies:   column(list, func(f fulfillment) string { return string(f.Currency) }),
+		ScheduledAts: column(list, func(f fulfillment) string { return textOfTime(f.ScheduledAt) }),
+		Now:          t.Now,
 	})
 	return domainError("insert fulfillments", err)
 }
@@ -163,6 +207,7 @@ func (t *Tx) insertEntries(ctx context.Context, list []order.LedgerEntry) error 
 		Reserveds:      column(list, func(e entry) string { return e.Reserved.String() }),
 		Spents:         column(list, func(e entry) string { return e.Spent.String() }),
 		Overcharges:    column(list, func(e entry) string { return e.Overcharge.String() }),
+		Days:           column(list, func(e entry) string { return textOfDay(e.Day) }),
 		Now:            t.Now,
 	})
 	return domainError("insert ledger entries", err)

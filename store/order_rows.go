@@ -17,7 +17,8 @@ func orderOf(row db.Order) (*order.Order, error) {
 		Priority: int(row.Priority), Metadata: row.Metadata, Held: row.Held, Attention: row.Attention,
 		CancelAsked: row.CancelAsked, Expired: row.Expired, TestMode: row.TestMode, Sequence: int(row.Sequence),
 		CreatedBy: row.CreatedBy, CreatedAt: row.CreatedAt.UTC(), UpdatedAt: row.UpdatedAt.UTC(),
-		FinishedAt: utc(row.FinishedAt),
+		FinishedAt: utc(row.FinishedAt), DeadlineAction: order.DeadlineAction(row.DeadlineAction),
+		RoutingPolicyID: row.RoutingPolicyID, Pacing: row.Pacing,
 	}
 	if err := json.Unmarshal(row.Destination, &o.Destination); err != nil {
 		return nil, fmt.Errorf("read destination of order %s: %w", o.ID, err)
@@ -54,7 +55,8 @@ func fulfillmentOf(row db.Fulfillment) *order.Fulfillment {
 		ExternalID: value(row.ExternalID), ExternalStatus: row.ExternalStatus, Failure: row.Failure,
 		Attention: row.Attention, CancelAsked: row.CancelAsked, CreatedAt: row.CreatedAt.UTC(),
 		UpdatedAt: row.UpdatedAt.UTC(), SubmittedAt: utc(row.SubmittedAt), ChangedAt: utc(row.ChangedAt),
-		NextPollAt: utc(row.NextPollAt), FinishedAt: utc(row.FinishedAt),
+		NextPollAt: utc(row.NextPollAt), FinishedAt: utc(row.FinishedAt), ScheduledAt: utc(row.ScheduledAt),
+		SLAAt: utc(row.SlaAt), RerouteAsked: row.RerouteAsked, BudgetDay: row.BudgetDay,
 	}
 }
 
@@ -73,6 +75,8 @@ func providerOf(row db.Provider) *order.Provider {
 		ID: row.ID, AccountID: row.AccountID, Name: row.Name, Adapter: row.Adapter, BaseURL: row.BaseUrl,
 		Enabled: row.Enabled, Simulated: row.Simulated, PausedReason: row.PausedReason, PausedAt: utc(row.PausedAt),
 		Timeout: milliseconds(row.TimeoutMs), Concurrency: int(row.Concurrency), Budget: row.Budget,
+		DayBudget: row.DayBudget, RateCalls: int(row.RateCalls), RatePer: milliseconds(row.RatePerMs),
+		Priority: int(row.Priority), Weight: int(row.Weight),
 		Currency: order.Currency(row.Currency), Reserved: row.Reserved, Spent: row.Spent, Overcharge: row.Overcharge,
 		Attention: row.Attention, CreatedAt: row.CreatedAt.UTC(), UpdatedAt: row.UpdatedAt.UTC(),
 	}
@@ -84,7 +88,8 @@ func offerOf(row db.Offer) *order.Offer {
 		Category: row.Category, ServiceType: row.ServiceType, UnitPrice: row.UnitPrice,
 		Currency: order.Currency(row.Currency), MinQuantity: int(row.MinQuantity), MaxQuantity: int(row.MaxQuantity),
 		AvailableFrom: utc(row.AvailableFrom), AvailableUntil: utc(row.AvailableUntil), SLA: milliseconds(row.SlaMs),
-		CoolDown: milliseconds(row.CoolDownMs), Enabled: row.Enabled, CreatedAt: row.CreatedAt.UTC(),
+		CoolDown: milliseconds(row.CoolDownMs), Regions: row.Regions, Priority: int(row.Priority),
+		Weight: int(row.Weight), Enabled: row.Enabled, CreatedAt: row.CreatedAt.UTC(),
 		UpdatedAt: row.UpdatedAt.UTC(),
 	}
 }

@@ -30,22 +30,25 @@ func (t *Tx) InsertOrders(ctx context.Context, placements []Placement) (map[uuid
 		destinations[i] = string(text)
 	}
 	ids, err := t.queries.OrderInsert(ctx, db.OrderInsertParams{
-		Ids:          column(placements, func(p placement) uuid.UUID { return p.Case.Order.ID }),
-		AccountIds:   column(placements, func(p placement) uuid.UUID { return p.Case.Order.AccountID }),
-		Refs:         column(placements, func(p placement) string { return p.Case.Order.Reference }),
-		Categories:   column(placements, func(p placement) string { return p.Case.Order.Category }),
-		Destinations: destinations,
-		Statuses:     column(placements, func(p placement) string { return string(p.Case.Order.Status) }),
-		Currencies:   column(placements, func(p placement) string { return string(p.Case.Order.Currency) }),
-		Budgets:      column(placements, func(p placement) string { return textOfDecimal(p.Case.Order.Budget) }),
-		Quantities:   column(placements, func(p placement) int32 { return small(p.Case.Order.Quantity) }),
-		Deadlines:    column(placements, func(p placement) string { return textOfTime(p.Case.Order.Deadline) }),
-		Priorities:   column(placements, func(p placement) int16 { return int16(p.Case.Order.Priority) }), //nolint:gosec // 0 to 9
-		Metadatas:    column(placements, func(p placement) string { return textOfJSON(p.Case.Order.Metadata) }),
-		TestModes:    column(placements, func(p placement) bool { return p.Case.Order.TestMode }),
-		Sequences:    column(placements, func(p placement) int32 { return small(p.Case.Order.Sequence) }),
-		CreatedBys:   column(placements, func(p placement) string { return p.Case.Order.CreatedBy }),
-		Now:          t.Now,
+		Ids:              column(placements, func(p placement) uuid.UUID { return p.Case.Order.ID }),
+		AccountIds:       column(placements, func(p placement) uuid.UUID { return p.Case.Order.AccountID }),
+		Refs:             column(placements, func(p placement) string { return p.Case.Order.Reference }),
+		Categories:       column(placements, func(p placement) string { return p.Case.Order.Category }),
+		Destinations:     destinations,
+		Statuses:         column(placements, func(p placement) string { return string(p.Case.Order.Status) }),
+		Currencies:       column(placements, func(p placement) string { return string(p.Case.Order.Currency) }),
+		Budgets:          column(placements, func(p placement) string { return textOfDecimal(p.Case.Order.Budget) }),
+		Quantities:       column(placements, func(p placement) int32 { return small(p.Case.Order.Quantity) }),
+		Deadlines:        column(placements, func(p placement) string { return textOfTime(p.Case.Order.Deadline) }),
+		Priorities:       column(placements, func(p placement) int16 { return int16(p.Case.Order.Priority) }), //nolint:gosec // 0 to 9
+		Metadatas:        column(placements, func(p placement) string { return textOfJSON(p.Case.Order.Metadata) }),
+		TestModes:        column(placements, func(p placement) bool { return p.Case.Order.TestMode }),
+		Sequences:        column(placements, func(p placement) int32 { return small(p.Case.Order.Sequence) }),
+		CreatedBys:       column(placements, func(p placement) string { return p.Case.Order.CreatedBy }),
+		DeadlineActions:  column(placements, func(p placement) string { return string(p.Case.Order.DeadlineAction) }),
+		RoutingPolicyIds: column(placements, func(p placement) string { return textOfID(p.Case.Order.RoutingPolicyID) }),
+		Pacings:          column(placements, func(p placement) string { return textOfJSON(p.Case.Order.Pacing) }),
+		Now:              t.Now,
 	})
 	if err != nil {
 		return nil, domainError("insert orders", err)

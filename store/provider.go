@@ -42,7 +42,9 @@ func (t *Tx) InsertProvider(ctx context.Context, p *order.Provider, sealed []byt
 	row, err := t.queries.ProviderInsert(ctx, db.ProviderInsertParams{
 		ID: p.ID, AccountID: p.AccountID, Name: p.Name, Adapter: p.Adapter, BaseUrl: p.BaseURL, Credentials: sealed,
 		Enabled: p.Enabled, Simulated: p.Simulated, TimeoutMs: p.Timeout.Milliseconds(),
-		Concurrency: small(p.Concurrency), Budget: p.Budget, Currency: string(p.Currency), Now: t.Now,
+		Concurrency: small(p.Concurrency), Budget: p.Budget, DayBudget: p.DayBudget,
+		Currency: string(p.Currency), RateCalls: small(p.RateCalls), RatePerMs: p.RatePer.Milliseconds(),
+		Priority: int16(p.Priority), Weight: small(p.Weight), Now: t.Now, //nolint:gosec // 0 to 9
 	})
 	if err != nil {
 		return nil, domainError("insert provider", err)
@@ -56,7 +58,9 @@ func (t *Tx) UpdateProvider(ctx context.Context, p *order.Provider, sealed []byt
 	row, err := t.queries.ProviderUpdate(ctx, db.ProviderUpdateParams{
 		Name: p.Name, BaseUrl: p.BaseURL, Credentials: sealed, Enabled: p.Enabled, PausedReason: p.PausedReason,
 		PausedAt: p.PausedAt, TimeoutMs: p.Timeout.Milliseconds(), Concurrency: small(p.Concurrency),
-		Budget: p.Budget, Attention: p.Attention, Now: t.Now, AccountID: p.AccountID, ID: p.ID,
+		Budget: p.Budget, DayBudget: p.DayBudget, RateCalls: small(p.RateCalls), RatePerMs: p.RatePer.Milliseconds(),
+		Priority: int16(p.Priority), Weight: small(p.Weight), //nolint:gosec // 0 to 9
+		Attention: p.Attention, Now: t.Now, AccountID: p.AccountID, ID: p.ID,
 	})
 	if err != nil {
 		return nil, domainError("update provider", err)
@@ -93,6 +97,7 @@ func (t *Tx) InsertOffer(ctx context.Context, o *order.Offer) (*order.Offer, err
 		Category: o.Category, ServiceType: o.ServiceType, UnitPrice: o.UnitPrice, Currency: string(o.Currency),
 		MinQuantity: small(o.MinQuantity), MaxQuantity: small(o.MaxQuantity), AvailableFrom: o.AvailableFrom,
 		AvailableUntil: o.AvailableUntil, SlaMs: o.SLA.Milliseconds(), CoolDownMs: o.CoolDown.Milliseconds(),
+		Regions: given(o.Regions), Priority: int16(o.Priority), Weight: small(o.Weight), //nolint:gosec // 0 to 9
 		Enabled: o.Enabled, Now: t.Now,
 	})
 	if err != nil {
@@ -107,6 +112,7 @@ func (t *Tx) UpdateOffer(ctx context.Context, o *order.Offer) (*order.Offer, err
 		Name: o.Name, Category: o.Category, ServiceType: o.ServiceType, UnitPrice: o.UnitPrice,
 		MinQuantity: small(o.MinQuantity), MaxQuantity: small(o.MaxQuantity), AvailableFrom: o.AvailableFrom,
 		AvailableUntil: o.AvailableUntil, SlaMs: o.SLA.Milliseconds(), CoolDownMs: o.CoolDown.Milliseconds(),
+		Regions: given(o.Regions), Priority: int16(o.Priority), Weight: small(o.Weight), //nolint:gosec // 0 to 9
 		Enabled: o.Enabled, Now: t.Now, AccountID: o.AccountID, ID: o.ID,
 	})
 	if err != nil {

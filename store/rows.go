@@ -69,6 +69,21 @@ func utc(at *time.Time) *time.Time {
 	return &moved
 }
 
+func textOfDay(day *time.Time) string {
+	if day == nil {
+		return ""
+	}
+	return day.Format(time.DateOnly)
+}
+
+// given turns a nil list, which would be NULL, into an empty one.
+func given[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
 func milliseconds(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
 
 func microseconds(us int64) time.Duration { return time.Duration(us) * time.Microsecond }

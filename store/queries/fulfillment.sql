@@ -1,10 +1,10 @@
 -- name: FulfillmentInsert :exec
 INSERT INTO fulfillments (id, account_id, order_id, line_id, replaces_id, excluded, quantity, status, generation,
-    currency, created_at, updated_at)
+    currency, scheduled_at, created_at, updated_at)
 SELECT unnest(@ids::uuid[]), unnest(@account_ids::uuid[]), unnest(@order_ids::uuid[]), unnest(@line_ids::uuid[]),
     NULLIF(unnest(@replaces_ids::text[]), '')::uuid, unnest(@excluded_ids::text[])::uuid[], unnest(@quantities::int[]),
-    unnest(@statuses::text[]), unnest(@generations::int[]), unnest(@currencies::text[]), @now::timestamptz,
-    @now::timestamptz;
+    unnest(@statuses::text[]), unnest(@generations::int[]), unnest(@currencies::text[]),
+    NULLIF(unnest(@scheduled_ats::text[]), '')::timestamptz, @now::timestamptz, @now::timestamptz;
 
 -- name: FulfillmentOfOrders :many
 -- Their orders are locked by the caller, and nobody changes a fulfillment without its order's lock.
@@ -20,7 +20,8 @@ UPDATE fulfillments f SET provider_id = u.provider_id::uuid, offer_id = u.offer_
     external_id = NULLIF(u.external_id, ''), external_status = u.external_status, failure = u.failure,
     attention = u.attention, cancel_asked = u.cancel_asked, updated_at = @now::timestamptz,
     submitted_at = u.submitted_at::timestamptz, changed_at = u.changed_at::timestamptz,
-    next_poll_at = u.next_poll_at::timestamptz, finished_at = u.finished_at::timestamptz
+    next_poll_at = u.next_poll_at::timestamptz, finished_at = u.finished_at::timestamptz,
+    sla_at = u.sla_at::timestamptz, budget_day = u.budget_day::date
 FROM (SELECT unnest(@ids::uuid[]) AS id, NULLIF(unnest(@provider_ids::text[]), '') AS provider_id,
         NULLIF(unnest(@offer_ids::text[]), '') AS offer_id, unnest(@delivereds::int[]) AS delivered,
         unnest(@statuses::text[]) AS status, unnest(@generations::int[]) AS generation,
@@ -32,7 +33,16 @@ FROM (SELECT unnest(@ids::uuid[]) AS id, NULLIF(unnest(@provider_ids::text[]), '
         NULLIF(unnest(@submitted_ats::text[]), '') AS submitted_at,
         NULLIF(unnest(@changed_ats::text[]), '') AS changed_at,
         NULLIF(unnest(@next_poll_ats::text[]), '') AS next_poll_at,
-        NULLIF(unnest(@finished_ats::text[]), '') AS finished_at) u
+        NULLIF(unnest(@finished_ats::text[]), '') AS finished_at, NULLIF(unnest(@sla_ats::text[]), '') AS sla_at,
+        NULLIF(unnest(@budget_days::text[]), '') AS budget_day) u
+WHERE f.id = u.id;
+
+-- name: FulfillmentReplan :execrows
+-- What people and plans change, seldom: kept out of FulfillmentUpdate, which every step of every fulfillment runs.
+UPDATE fulfillments f SET quantity = u.quantity, excluded = u.excluded::uuid[], scheduled_at = u.scheduled_at::timestamptz,
+    reroute_asked = u.reroute_asked
+FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@quantities::int[]) AS quantity, unnest(@excluded_ids::text[]) AS excluded,
+        NULLIF(unnest(@scheduled_ats::text[]), '') AS scheduled_at, unnest(@reroute_askeds::boolean[]) AS reroute_asked) u
 WHERE f.id = u.id;
 
 -- name: FulfillmentDuePolls :many
@@ -87,11 +97,11 @@ ON CONFLICT DO NOTHING;
 
 -- name: LedgerInsert :exec
 INSERT INTO ledger_entries (id, account_id, order_id, fulfillment_id, provider_id, kind, currency, reserved, spent,
-    overcharge, created_at)
+    overcharge, day, created_at)
 SELECT unnest(@ids::uuid[]), unnest(@account_ids::uuid[]), unnest(@order_ids::uuid[]),
     unnest(@fulfillment_ids::uuid[]), unnest(@provider_ids::uuid[]), unnest(@kinds::text[]),
     unnest(@currencies::text[]), unnest(@reserveds::text[])::numeric, unnest(@spents::text[])::numeric,
-    unnest(@overcharges::text[])::numeric, @now::timestamptz;
+    unnest(@overcharges::text[])::numeric, NULLIF(unnest(@days::text[]), '')::date, @now::timestamptz;
 
 -- name: EventInsert :exec
 -- In the order given: an order's later event gets the higher id.

@@ -1,13 +1,14 @@
 -- name: OrderInsert :many
 -- Rows whose reference is taken are left out of the answer.
 INSERT INTO orders (id, account_id, reference, category, destination, status, currency, budget, quantity, deadline,
-    priority, metadata, test_mode, sequence, created_by, created_at, updated_at)
+    priority, metadata, test_mode, sequence, created_by, deadline_action, routing_policy_id, pacing, created_at, updated_at)
 SELECT unnest(@ids::uuid[]), unnest(@account_ids::uuid[]), unnest(@refs::text[]), unnest(@categories::text[]),
     unnest(@destinations::text[])::jsonb, unnest(@statuses::text[]), unnest(@currencies::text[]),
     NULLIF(unnest(@budgets::text[]), '')::numeric, unnest(@quantities::int[]),
     NULLIF(unnest(@deadlines::text[]), '')::timestamptz, unnest(@priorities::smallint[]),
     NULLIF(unnest(@metadatas::text[]), '')::jsonb, unnest(@test_modes::boolean[]), unnest(@sequences::int[]),
-    unnest(@created_bys::text[]), @now::timestamptz, @now::timestamptz
+    unnest(@created_bys::text[]), unnest(@deadline_actions::text[]), NULLIF(unnest(@routing_policy_ids::text[]), '')::uuid,
+    NULLIF(unnest(@pacings::text[]), '')::jsonb, @now::timestamptz, @now::timestamptz
 ON CONFLICT ON CONSTRAINT orders_reference_key DO NOTHING
 RETURNING id;
 
@@ -30,6 +31,19 @@ FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@statuses::text[]) AS status, un
         unnest(@delivereds::int[]) AS delivered, unnest(@attentions::text[]) AS attention,
         unnest(@cancel_askeds::boolean[]) AS cancel_asked, unnest(@expired_flags::boolean[]) AS expired,
         unnest(@sequences::int[]) AS sequence, unnest(@finisheds::boolean[]) AS finished) u
+WHERE o.id = u.id;
+
+-- name: OrderSettings :execrows
+-- What people change, seldom: kept out of OrderUpdate, which every step of every order runs.
+UPDATE orders o SET budget = u.budget::numeric, deadline = u.deadline::timestamptz, priority = u.priority,
+    metadata = u.metadata::jsonb, held = u.held, deadline_action = u.deadline_action,
+    routing_policy_id = u.routing_policy_id::uuid, pacing = u.pacing::jsonb
+FROM (SELECT unnest(@ids::uuid[]) AS id, NULLIF(unnest(@budgets::text[]), '') AS budget,
+        NULLIF(unnest(@deadlines::text[]), '') AS deadline, unnest(@priorities::smallint[]) AS priority,
+        NULLIF(unnest(@metadatas::text[]), '') AS metadata, unnest(@helds::boolean[]) AS held,
+        unnest(@deadline_actions::text[]) AS deadline_action,
+        NULLIF(unnest(@routing_policy_ids::text[]), '') AS routing_policy_id,
+        NULLIF(unnest(@pacings::text[]), '') AS pacing) u
 WHERE o.id = u.id;
 
 -- name: OrderPastDeadline :many

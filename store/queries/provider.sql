@@ -1,14 +1,15 @@
 -- name: ProviderInsert :one
 INSERT INTO providers (id, account_id, name, adapter, base_url, credentials, enabled, simulated, timeout_ms,
-    concurrency, budget, currency, created_at, updated_at)
+    concurrency, budget, day_budget, currency, rate_calls, rate_per_ms, priority, weight, created_at, updated_at)
 VALUES (@id, @account_id, @name, @adapter, @base_url, @credentials, @enabled, @simulated, @timeout_ms, @concurrency,
-    @budget, @currency, @now, @now)
+    @budget, @day_budget, @currency, @rate_calls, @rate_per_ms, @priority, @weight, @now, @now)
 RETURNING *;
 
 -- name: ProviderUpdate :one
 UPDATE providers SET name = @name, base_url = @base_url, credentials = coalesce(@credentials, credentials),
     enabled = @enabled, paused_reason = @paused_reason, paused_at = @paused_at, timeout_ms = @timeout_ms,
-    concurrency = @concurrency, budget = @budget, attention = @attention, updated_at = @now
+    concurrency = @concurrency, budget = @budget, day_budget = @day_budget, rate_calls = @rate_calls,
+    rate_per_ms = @rate_per_ms, priority = @priority, weight = @weight, attention = @attention, updated_at = @now
 WHERE account_id = @account_id AND id = @id
 RETURNING *;
 
@@ -44,16 +45,18 @@ WHERE p.id = held.id;
 
 -- name: OfferInsert :one
 INSERT INTO offers (id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency,
-    min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at)
+    min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, regions, priority, weight,
+    enabled, created_at, updated_at)
 VALUES (@id, @account_id, @provider_id, @external_id, @name, @category, @service_type, @unit_price, @currency,
-    @min_quantity, @max_quantity, @available_from, @available_until, @sla_ms, @cool_down_ms, @enabled, @now, @now)
+    @min_quantity, @max_quantity, @available_from, @available_until, @sla_ms, @cool_down_ms, @regions, @priority, @weight,
+    @enabled, @now, @now)
 RETURNING *;
 
 -- name: OfferUpdate :one
 UPDATE offers SET name = @name, category = @category, service_type = @service_type, unit_price = @unit_price,
     min_quantity = @min_quantity, max_quantity = @max_quantity, available_from = @available_from,
-    available_until = @available_until, sla_ms = @sla_ms, cool_down_ms = @cool_down_ms, enabled = @enabled,
-    updated_at = @now
+    available_until = @available_until, sla_ms = @sla_ms, cool_down_ms = @cool_down_ms, regions = @regions,
+    priority = @priority, weight = @weight, enabled = @enabled, updated_at = @now
 WHERE account_id = @account_id AND id = @id
 RETURNING *;
 

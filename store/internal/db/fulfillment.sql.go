@@ -190,7 +190,7 @@ func (q *Queries) EventInsert(ctx context.Context, arg EventInsertParams) error 
 }
 
 const fulfillmentDuePolls = `-- name: FulfillmentDuePolls :many
-SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at FROM fulfillments
+SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at, scheduled_at, sla_at, reroute_asked, budget_day FROM fulfillments
 WHERE next_poll_at <= now() AND provider_id = $2::uuid
 ORDER BY next_poll_at, id LIMIT $1
 `
@@ -233,6 +233,10 @@ func (q *Queries) FulfillmentDuePolls(ctx context.Context, limit int32, provider
 			&i.ChangedAt,
 			&i.NextPollAt,
 			&i.FinishedAt,
+			&i.ScheduledAt,
+			&i.SlaAt,
+			&i.RerouteAsked,
+			&i.BudgetDay,
 		); err != nil {
 			return nil, err
 		}
@@ -245,7 +249,7 @@ func (q *Queries) FulfillmentDuePolls(ctx context.Context, limit int32, provider
 }
 
 const fulfillmentGet = `-- name: FulfillmentGet :one
-SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at FROM fulfillments WHERE id = $1
+SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at, scheduled_at, sla_at, reroute_asked, budget_day FROM fulfillments WHERE id = $1
 `
 
 func (q *Queries) FulfillmentGet(ctx context.Context, id uuid.UUID) (Fulfillment, error) {
@@ -280,6 +284,10 @@ func (q *Queries) FulfillmentGet(ctx context.Context, id uuid.UUID) (Fulfillment
 		&i.ChangedAt,
 		&i.NextPollAt,
 		&i.FinishedAt,
+		&i.ScheduledAt,
+		&i.SlaAt,
+		&i.RerouteAsked,
+		&i.BudgetDay,
 	)
 	return i, err
 }
@@ -321,25 +329,26 @@ func (q *Queries) FulfillmentHint(ctx context.Context, providerID uuid.UUID, ext
 
 const fulfillmentInsert = `-- name: FulfillmentInsert :exec
 INSERT INTO fulfillments (id, account_id, order_id, line_id, replaces_id, excluded, quantity, status, generation,
-    currency, created_at, updated_at)
+    currency, scheduled_at, created_at, updated_at)
 SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::uuid[]),
     NULLIF(unnest($5::text[]), '')::uuid, unnest($6::text[])::uuid[], unnest($7::int[]),
-    unnest($8::text[]), unnest($9::int[]), unnest($10::text[]), $11::timestamptz,
-    $11::timestamptz
+    unnest($8::text[]), unnest($9::int[]), unnest($10::text[]),
+    NULLIF(unnest($11::text[]), '')::timestamptz, $12::timestamptz, $12::timestamptz
 `
 
 type FulfillmentInsertParams struct {
-	Ids         []uuid.UUID
-	AccountIds  []uuid.UUID
-	OrderIds    []uuid.UUID
-	LineIds     []uuid.UUID
-	ReplacesIds []string
-	ExcludedIds []string
-	Quantities  []int32
-	Statuses    []string
-	Generations []int32
-	Currencies  []string
-	Now         time.Time
+	Ids          []uuid.UUID
+	AccountIds   []uuid.UUID
+	OrderIds     []uuid.UUID
+	LineIds      []uuid.UUID
+	ReplacesIds  []string
+	ExcludedIds  []string
+	Quantities   []int32
+	Statuses     []string
+	Generations  []int32
+	Currencies   []string
+	ScheduledAts []string
+	Now          time.Time
 }
 
 func (q *Queries) FulfillmentInsert(ctx context.Context, arg FulfillmentInsertParams) error {
@@ -354,13 +363,14 @@ func (q *Queries) FulfillmentInsert(ctx context.Context, arg FulfillmentInsertPa
 		arg.Statuses,
 		arg.Generations,
 		arg.Currencies,
+		arg.ScheduledAts,
 		arg.Now,
 	)
 	return err
 }
 
 const fulfillmentOfOrders = `-- name: FulfillmentOfOrders :many
-SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at FROM fulfillments WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, id
+SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at, scheduled_at, sla_at, reroute_asked, budget_day FROM fulfillments WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, id
 `
 
 // Their orders are locked by the caller, and nobody changes a fulfillment without its order's lock.
@@ -402,6 +412,10 @@ func (q *Queries) FulfillmentOfOrders(ctx context.Context, orderIds []uuid.UUID)
 			&i.ChangedAt,
 			&i.NextPollAt,
 			&i.FinishedAt,
+			&i.ScheduledAt,
+			&i.SlaAt,
+			&i.RerouteAsked,
+			&i.BudgetDay,
 		); err != nil {
 			return nil, err
 		}
@@ -444,6 +458,37 @@ func (q *Queries) FulfillmentPollProviders(ctx context.Context) ([]FulfillmentPo
 	return items, nil
 }
 
+const fulfillmentReplan = `-- name: FulfillmentReplan :execrows
+UPDATE fulfillments f SET quantity = u.quantity, excluded = u.excluded::uuid[], scheduled_at = u.scheduled_at::timestamptz,
+    reroute_asked = u.reroute_asked
+FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::int[]) AS quantity, unnest($3::text[]) AS excluded,
+        NULLIF(unnest($4::text[]), '') AS scheduled_at, unnest($5::boolean[]) AS reroute_asked) u
+WHERE f.id = u.id
+`
+
+type FulfillmentReplanParams struct {
+	Ids           []uuid.UUID
+	Quantities    []int32
+	ExcludedIds   []string
+	ScheduledAts  []string
+	RerouteAskeds []bool
+}
+
+// What people and plans change, seldom: kept out of FulfillmentUpdate, which every step of every fulfillment runs.
+func (q *Queries) FulfillmentReplan(ctx context.Context, arg FulfillmentReplanParams) (int64, error) {
+	result, err := q.db.Exec(ctx, fulfillmentReplan,
+		arg.Ids,
+		arg.Quantities,
+		arg.ExcludedIds,
+		arg.ScheduledAts,
+		arg.RerouteAskeds,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const fulfillmentUpdate = `-- name: FulfillmentUpdate :execrows
 UPDATE fulfillments f SET provider_id = u.provider_id::uuid, offer_id = u.offer_id::uuid, delivered = u.delivered,
     status = u.status, generation = u.generation, unit_price = u.unit_price::numeric, currency = u.currency,
@@ -451,7 +496,8 @@ UPDATE fulfillments f SET provider_id = u.provider_id::uuid, offer_id = u.offer_
     external_id = NULLIF(u.external_id, ''), external_status = u.external_status, failure = u.failure,
     attention = u.attention, cancel_asked = u.cancel_asked, updated_at = $1::timestamptz,
     submitted_at = u.submitted_at::timestamptz, changed_at = u.changed_at::timestamptz,
-    next_poll_at = u.next_poll_at::timestamptz, finished_at = u.finished_at::timestamptz
+    next_poll_at = u.next_poll_at::timestamptz, finished_at = u.finished_at::timestamptz,
+    sla_at = u.sla_at::timestamptz, budget_day = u.budget_day::date
 FROM (SELECT unnest($2::uuid[]) AS id, NULLIF(unnest($3::text[]), '') AS provider_id,
         NULLIF(unnest($4::text[]), '') AS offer_id, unnest($5::int[]) AS delivered,
         unnest($6::text[]) AS status, unnest($7::int[]) AS generation,
@@ -463,7 +509,8 @@ FROM (SELECT unnest($2::uuid[]) AS id, NULLIF(unnest($3::text[]), '') AS provide
         NULLIF(unnest($18::text[]), '') AS submitted_at,
         NULLIF(unnest($19::text[]), '') AS changed_at,
         NULLIF(unnest($20::text[]), '') AS next_poll_at,
-        NULLIF(unnest($21::text[]), '') AS finished_at) u
+        NULLIF(unnest($21::text[]), '') AS finished_at, NULLIF(unnest($22::text[]), '') AS sla_at,
+        NULLIF(unnest($23::text[]), '') AS budget_day) u
 WHERE f.id = u.id
 `
 
@@ -489,6 +536,8 @@ type FulfillmentUpdateParams struct {
 	ChangedAts       []string
 	NextPollAts      []string
 	FinishedAts      []string
+	SlaAts           []string
+	BudgetDays       []string
 }
 
 func (q *Queries) FulfillmentUpdate(ctx context.Context, arg FulfillmentUpdateParams) (int64, error) {
@@ -514,6 +563,8 @@ func (q *Queries) FulfillmentUpdate(ctx context.Context, arg FulfillmentUpdatePa
 		arg.ChangedAts,
 		arg.NextPollAts,
 		arg.FinishedAts,
+		arg.SlaAts,
+		arg.BudgetDays,
 	)
 	if err != nil {
 		return 0, err
@@ -610,11 +661,11 @@ func (q *Queries) IdempotencyLock(ctx context.Context, hashes []int64) ([]bool, 
 
 const ledgerInsert = `-- name: LedgerInsert :exec
 INSERT INTO ledger_entries (id, account_id, order_id, fulfillment_id, provider_id, kind, currency, reserved, spent,
-    overcharge, created_at)
+    overcharge, day, created_at)
 SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]),
     unnest($4::uuid[]), unnest($5::uuid[]), unnest($6::text[]),
     unnest($7::text[]), unnest($8::text[])::numeric, unnest($9::text[])::numeric,
-    unnest($10::text[])::numeric, $11::timestamptz
+    unnest($10::text[])::numeric, NULLIF(unnest($11::text[]), '')::date, $12::timestamptz
 `
 
 type LedgerInsertParams struct {
@@ -628,6 +679,7 @@ type LedgerInsertParams struct {
 	Reserveds      []string
 	Spents         []string
 	Overcharges    []string
+	Days           []string
 	Now            time.Time
 }
 
@@ -643,6 +695,7 @@ func (q *Queries) LedgerInsert(ctx context.Context, arg LedgerInsertParams) erro
 		arg.Reserveds,
 		arg.Spents,
 		arg.Overcharges,
+		arg.Days,
 		arg.Now,
 	)
 	return err

@@ -91,6 +91,10 @@ type Fulfillment struct {
 	ChangedAt      *time.Time
 	NextPollAt     *time.Time
 	FinishedAt     *time.Time
+	ScheduledAt    *time.Time
+	SlaAt          *time.Time
+	RerouteAsked   bool
+	BudgetDay      *time.Time
 }
 
 type IdempotencyKey struct {
@@ -121,35 +125,41 @@ type Offer struct {
 	Enabled        bool
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
+	Regions        []string
+	Priority       int16
+	Weight         int32
 }
 
 type Order struct {
-	ID          uuid.UUID
-	AccountID   uuid.UUID
-	Reference   string
-	Category    string
-	Destination json.RawMessage
-	Status      string
-	Currency    string
-	Budget      *decimal.Decimal
-	Reserved    decimal.Decimal
-	Spent       decimal.Decimal
-	Overcharge  decimal.Decimal
-	Quantity    int32
-	Delivered   int32
-	Deadline    *time.Time
-	Priority    int16
-	Metadata    json.RawMessage
-	Held        bool
-	Attention   string
-	CancelAsked bool
-	Expired     bool
-	TestMode    bool
-	Sequence    int32
-	CreatedBy   string
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	FinishedAt  *time.Time
+	ID              uuid.UUID
+	AccountID       uuid.UUID
+	Reference       string
+	Category        string
+	Destination     json.RawMessage
+	Status          string
+	Currency        string
+	Budget          *decimal.Decimal
+	Reserved        decimal.Decimal
+	Spent           decimal.Decimal
+	Overcharge      decimal.Decimal
+	Quantity        int32
+	Delivered       int32
+	Deadline        *time.Time
+	Priority        int16
+	Metadata        json.RawMessage
+	Held            bool
+	Attention       string
+	CancelAsked     bool
+	Expired         bool
+	TestMode        bool
+	Sequence        int32
+	CreatedBy       string
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+	FinishedAt      *time.Time
+	DeadlineAction  string
+	RoutingPolicyID *uuid.UUID
+	Pacing          json.RawMessage
 }
 
 type OrderLine struct {
@@ -183,6 +193,11 @@ type Provider struct {
 	Attention    string
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+	DayBudget    *decimal.Decimal
+	RateCalls    int32
+	RatePerMs    int64
+	Priority     int16
+	Weight       int32
 }
 
 type Schedule struct {

@@ -123,7 +123,7 @@ func (q *Queries) OrderCountByStatus(ctx context.Context) ([]OrderCountByStatusR
 }
 
 const orderGet = `-- name: OrderGet :one
-SELECT id, account_id, reference, category, destination, status, currency, budget, reserved, spent, overcharge, quantity, delivered, deadline, priority, metadata, held, attention, cancel_asked, expired, test_mode, sequence, created_by, created_at, updated_at, finished_at FROM orders WHERE account_id = $1 AND id = $2
+SELECT id, account_id, reference, category, destination, status, currency, budget, reserved, spent, overcharge, quantity, delivered, deadline, priority, metadata, held, attention, cancel_asked, expired, test_mode, sequence, created_by, created_at, updated_at, finished_at, deadline_action, routing_policy_id, pacing FROM orders WHERE account_id = $1 AND id = $2
 `
 
 func (q *Queries) OrderGet(ctx context.Context, accountID uuid.UUID, iD uuid.UUID) (Order, error) {
@@ -156,12 +156,15 @@ func (q *Queries) OrderGet(ctx context.Context, accountID uuid.UUID, iD uuid.UUI
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.FinishedAt,
+		&i.DeadlineAction,
+		&i.RoutingPolicyID,
+		&i.Pacing,
 	)
 	return i, err
 }
 
 const orderGetMany = `-- name: OrderGetMany :many
-SELECT id, account_id, reference, category, destination, status, currency, budget, reserved, spent, overcharge, quantity, delivered, deadline, priority, metadata, held, attention, cancel_asked, expired, test_mode, sequence, created_by, created_at, updated_at, finished_at FROM orders WHERE account_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
+SELECT id, account_id, reference, category, destination, status, currency, budget, reserved, spent, overcharge, quantity, delivered, deadline, priority, metadata, held, attention, cancel_asked, expired, test_mode, sequence, created_by, created_at, updated_at, finished_at, deadline_action, routing_policy_id, pacing FROM orders WHERE account_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
 `
 
 func (q *Queries) OrderGetMany(ctx context.Context, accountID uuid.UUID, ids []uuid.UUID) ([]Order, error) {
@@ -200,6 +203,9 @@ func (q *Queries) OrderGetMany(ctx context.Context, accountID uuid.UUID, ids []u
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.FinishedAt,
+			&i.DeadlineAction,
+			&i.RoutingPolicyID,
+			&i.Pacing,
 		); err != nil {
 			return nil, err
 		}
@@ -213,34 +219,38 @@ func (q *Queries) OrderGetMany(ctx context.Context, accountID uuid.UUID, ids []u
 
 const orderInsert = `-- name: OrderInsert :many
 INSERT INTO orders (id, account_id, reference, category, destination, status, currency, budget, quantity, deadline,
-    priority, metadata, test_mode, sequence, created_by, created_at, updated_at)
+    priority, metadata, test_mode, sequence, created_by, deadline_action, routing_policy_id, pacing, created_at, updated_at)
 SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]),
     unnest($5::text[])::jsonb, unnest($6::text[]), unnest($7::text[]),
     NULLIF(unnest($8::text[]), '')::numeric, unnest($9::int[]),
     NULLIF(unnest($10::text[]), '')::timestamptz, unnest($11::smallint[]),
     NULLIF(unnest($12::text[]), '')::jsonb, unnest($13::boolean[]), unnest($14::int[]),
-    unnest($15::text[]), $16::timestamptz, $16::timestamptz
+    unnest($15::text[]), unnest($16::text[]), NULLIF(unnest($17::text[]), '')::uuid,
+    NULLIF(unnest($18::text[]), '')::jsonb, $19::timestamptz, $19::timestamptz
 ON CONFLICT ON CONSTRAINT orders_reference_key DO NOTHING
 RETURNING id
 `
 
 type OrderInsertParams struct {
-	Ids          []uuid.UUID
-	AccountIds   []uuid.UUID
-	Refs         []string
-	Categories   []string
-	Destinations []string
-	Statuses     []string
-	Currencies   []string
-	Budgets      []string
-	Quantities   []int32
-	Deadlines    []string
-	Priorities   []int16
-	Metadatas    []string
-	TestModes    []bool
-	Sequences    []int32
-	CreatedBys   []string
-	Now          time.Time
+	Ids              []uuid.UUID
+	AccountIds       []uuid.UUID
+	Refs             []string
+	Categories       []string
+	Destinations     []string
+	Statuses         []string
+	Currencies       []string
+	Budgets          []string
+	Quantities       []int32
+	Deadlines        []string
+	Priorities       []int16
+	Metadatas        []string
+	TestModes        []bool
+	Sequences        []int32
+	CreatedBys       []string
+	DeadlineActions  []string
+	RoutingPolicyIds []string
+	Pacings          []string
+	Now              time.Time
 }
 
 // Rows whose reference is taken are left out of the answer.
@@ -261,6 +271,9 @@ func (q *Queries) OrderInsert(ctx context.Context, arg OrderInsertParams) ([]uui
 		arg.TestModes,
 		arg.Sequences,
 		arg.CreatedBys,
+		arg.DeadlineActions,
+		arg.RoutingPolicyIds,
+		arg.Pacings,
 		arg.Now,
 	)
 	if err != nil {
@@ -282,7 +295,7 @@ func (q *Queries) OrderInsert(ctx context.Context, arg OrderInsertParams) ([]uui
 }
 
 const orderLock = `-- name: OrderLock :many
-SELECT id, account_id, reference, category, destination, status, currency, budget, reserved, spent, overcharge, quantity, delivered, deadline, priority, metadata, held, attention, cancel_asked, expired, test_mode, sequence, created_by, created_at, updated_at, finished_at FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+SELECT id, account_id, reference, category, destination, status, currency, budget, reserved, spent, overcharge, quantity, delivered, deadline, priority, metadata, held, attention, cancel_asked, expired, test_mode, sequence, created_by, created_at, updated_at, finished_at, deadline_action, routing_policy_id, pacing FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 `
 
 func (q *Queries) OrderLock(ctx context.Context, ids []uuid.UUID) ([]Order, error) {
@@ -321,6 +334,9 @@ func (q *Queries) OrderLock(ctx context.Context, ids []uuid.UUID) ([]Order, erro
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.FinishedAt,
+			&i.DeadlineAction,
+			&i.RoutingPolicyID,
+			&i.Pacing,
 		); err != nil {
 			return nil, err
 		}
@@ -356,6 +372,50 @@ func (q *Queries) OrderPastDeadline(ctx context.Context, after time.Time, now ti
 		return nil, err
 	}
 	return items, nil
+}
+
+const orderSettings = `-- name: OrderSettings :execrows
+UPDATE orders o SET budget = u.budget::numeric, deadline = u.deadline::timestamptz, priority = u.priority,
+    metadata = u.metadata::jsonb, held = u.held, deadline_action = u.deadline_action,
+    routing_policy_id = u.routing_policy_id::uuid, pacing = u.pacing::jsonb
+FROM (SELECT unnest($1::uuid[]) AS id, NULLIF(unnest($2::text[]), '') AS budget,
+        NULLIF(unnest($3::text[]), '') AS deadline, unnest($4::smallint[]) AS priority,
+        NULLIF(unnest($5::text[]), '') AS metadata, unnest($6::boolean[]) AS held,
+        unnest($7::text[]) AS deadline_action,
+        NULLIF(unnest($8::text[]), '') AS routing_policy_id,
+        NULLIF(unnest($9::text[]), '') AS pacing) u
+WHERE o.id = u.id
+`
+
+type OrderSettingsParams struct {
+	Ids              []uuid.UUID
+	Budgets          []string
+	Deadlines        []string
+	Priorities       []int16
+	Metadatas        []string
+	Helds            []bool
+	DeadlineActions  []string
+	RoutingPolicyIds []string
+	Pacings          []string
+}
+
+// What people change, seldom: kept out of OrderUpdate, which every step of every order runs.
+func (q *Queries) OrderSettings(ctx context.Context, arg OrderSettingsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, orderSettings,
+		arg.Ids,
+		arg.Budgets,
+		arg.Deadlines,
+		arg.Priorities,
+		arg.Metadatas,
+		arg.Helds,
+		arg.DeadlineActions,
+		arg.RoutingPolicyIds,
+		arg.Pacings,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const orderUpdate = `-- name: OrderUpdate :execrows

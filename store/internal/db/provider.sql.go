@@ -14,7 +14,7 @@ import (
 )
 
 const offerCandidates = `-- name: OfferCandidates :many
-SELECT offers.id, offers.account_id, offers.provider_id, offers.external_id, offers.name, offers.category, offers.service_type, offers.unit_price, offers.currency, offers.min_quantity, offers.max_quantity, offers.available_from, offers.available_until, offers.sla_ms, offers.cool_down_ms, offers.enabled, offers.created_at, offers.updated_at FROM offers
+SELECT offers.id, offers.account_id, offers.provider_id, offers.external_id, offers.name, offers.category, offers.service_type, offers.unit_price, offers.currency, offers.min_quantity, offers.max_quantity, offers.available_from, offers.available_until, offers.sla_ms, offers.cool_down_ms, offers.enabled, offers.created_at, offers.updated_at, offers.regions, offers.priority, offers.weight FROM offers
 JOIN (SELECT unnest($1::uuid[]) AS account_id, unnest($2::text[]) AS category,
         unnest($3::text[]) AS service_type) wanted
   ON offers.account_id = wanted.account_id AND offers.category = wanted.category
@@ -50,6 +50,9 @@ func (q *Queries) OfferCandidates(ctx context.Context, accountIds []uuid.UUID, c
 			&i.Enabled,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Regions,
+			&i.Priority,
+			&i.Weight,
 		); err != nil {
 			return nil, err
 		}
@@ -62,7 +65,7 @@ func (q *Queries) OfferCandidates(ctx context.Context, accountIds []uuid.UUID, c
 }
 
 const offerGetMany = `-- name: OfferGetMany :many
-SELECT id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at FROM offers WHERE id = ANY($1::uuid[]) ORDER BY id
+SELECT id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight FROM offers WHERE id = ANY($1::uuid[]) ORDER BY id
 `
 
 func (q *Queries) OfferGetMany(ctx context.Context, ids []uuid.UUID) ([]Offer, error) {
@@ -93,6 +96,9 @@ func (q *Queries) OfferGetMany(ctx context.Context, ids []uuid.UUID) ([]Offer, e
 			&i.Enabled,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Regions,
+			&i.Priority,
+			&i.Weight,
 		); err != nil {
 			return nil, err
 		}
@@ -106,10 +112,12 @@ func (q *Queries) OfferGetMany(ctx context.Context, ids []uuid.UUID) ([]Offer, e
 
 const offerInsert = `-- name: OfferInsert :one
 INSERT INTO offers (id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency,
-    min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at)
+    min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, regions, priority, weight,
+    enabled, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, $14, $15, $16, $17, $17)
-RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at
+    $10, $11, $12, $13, $14, $15, $16, $17, $18,
+    $19, $20, $20)
+RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight
 `
 
 type OfferInsertParams struct {
@@ -128,6 +136,9 @@ type OfferInsertParams struct {
 	AvailableUntil *time.Time
 	SlaMs          int64
 	CoolDownMs     int64
+	Regions        []string
+	Priority       int16
+	Weight         int32
 	Enabled        bool
 	Now            time.Time
 }
@@ -149,6 +160,9 @@ func (q *Queries) OfferInsert(ctx context.Context, arg OfferInsertParams) (Offer
 		arg.AvailableUntil,
 		arg.SlaMs,
 		arg.CoolDownMs,
+		arg.Regions,
+		arg.Priority,
+		arg.Weight,
 		arg.Enabled,
 		arg.Now,
 	)
@@ -172,12 +186,15 @@ func (q *Queries) OfferInsert(ctx context.Context, arg OfferInsertParams) (Offer
 		&i.Enabled,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Regions,
+		&i.Priority,
+		&i.Weight,
 	)
 	return i, err
 }
 
 const offerLock = `-- name: OfferLock :one
-SELECT id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at FROM offers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE
+SELECT id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight FROM offers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE
 `
 
 func (q *Queries) OfferLock(ctx context.Context, accountID uuid.UUID, iD uuid.UUID) (Offer, error) {
@@ -202,6 +219,9 @@ func (q *Queries) OfferLock(ctx context.Context, accountID uuid.UUID, iD uuid.UU
 		&i.Enabled,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Regions,
+		&i.Priority,
+		&i.Weight,
 	)
 	return i, err
 }
@@ -209,7 +229,7 @@ func (q *Queries) OfferLock(ctx context.Context, accountID uuid.UUID, iD uuid.UU
 const offerSetEnabled = `-- name: OfferSetEnabled :many
 UPDATE offers SET enabled = $1, updated_at = $2
 WHERE account_id = $3 AND id = ANY($4::uuid[])
-RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at
+RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight
 `
 
 func (q *Queries) OfferSetEnabled(ctx context.Context, enabled bool, now time.Time, accountID uuid.UUID, ids []uuid.UUID) ([]Offer, error) {
@@ -245,6 +265,9 @@ func (q *Queries) OfferSetEnabled(ctx context.Context, enabled bool, now time.Ti
 			&i.Enabled,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Regions,
+			&i.Priority,
+			&i.Weight,
 		); err != nil {
 			return nil, err
 		}
@@ -259,10 +282,10 @@ func (q *Queries) OfferSetEnabled(ctx context.Context, enabled bool, now time.Ti
 const offerUpdate = `-- name: OfferUpdate :one
 UPDATE offers SET name = $1, category = $2, service_type = $3, unit_price = $4,
     min_quantity = $5, max_quantity = $6, available_from = $7,
-    available_until = $8, sla_ms = $9, cool_down_ms = $10, enabled = $11,
-    updated_at = $12
-WHERE account_id = $13 AND id = $14
-RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at
+    available_until = $8, sla_ms = $9, cool_down_ms = $10, regions = $11,
+    priority = $12, weight = $13, enabled = $14, updated_at = $15
+WHERE account_id = $16 AND id = $17
+RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight
 `
 
 type OfferUpdateParams struct {
@@ -276,6 +299,9 @@ type OfferUpdateParams struct {
 	AvailableUntil *time.Time
 	SlaMs          int64
 	CoolDownMs     int64
+	Regions        []string
+	Priority       int16
+	Weight         int32
 	Enabled        bool
 	Now            time.Time
 	AccountID      uuid.UUID
@@ -294,6 +320,9 @@ func (q *Queries) OfferUpdate(ctx context.Context, arg OfferUpdateParams) (Offer
 		arg.AvailableUntil,
 		arg.SlaMs,
 		arg.CoolDownMs,
+		arg.Regions,
+		arg.Priority,
+		arg.Weight,
 		arg.Enabled,
 		arg.Now,
 		arg.AccountID,
@@ -319,6 +348,9 @@ func (q *Queries) OfferUpdate(ctx context.Context, arg OfferUpdateParams) (Offer
 		&i.Enabled,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Regions,
+		&i.Priority,
+		&i.Weight,
 	)
 	return i, err
 }
@@ -338,7 +370,7 @@ func (q *Queries) ProviderAttention(ctx context.Context, ids []uuid.UUID, attent
 }
 
 const providerByName = `-- name: ProviderByName :one
-SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at FROM providers WHERE account_id = $1 AND name = $2
+SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight FROM providers WHERE account_id = $1 AND name = $2
 `
 
 func (q *Queries) ProviderByName(ctx context.Context, accountID uuid.UUID, name string) (Provider, error) {
@@ -365,6 +397,11 @@ func (q *Queries) ProviderByName(ctx context.Context, accountID uuid.UUID, name 
 		&i.Attention,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DayBudget,
+		&i.RateCalls,
+		&i.RatePerMs,
+		&i.Priority,
+		&i.Weight,
 	)
 	return i, err
 }
@@ -391,7 +428,7 @@ func (q *Queries) ProviderCount(ctx context.Context, ids []uuid.UUID, reserveds 
 }
 
 const providerGet = `-- name: ProviderGet :one
-SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at FROM providers WHERE id = $1
+SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight FROM providers WHERE id = $1
 `
 
 func (q *Queries) ProviderGet(ctx context.Context, id uuid.UUID) (Provider, error) {
@@ -418,12 +455,17 @@ func (q *Queries) ProviderGet(ctx context.Context, id uuid.UUID) (Provider, erro
 		&i.Attention,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DayBudget,
+		&i.RateCalls,
+		&i.RatePerMs,
+		&i.Priority,
+		&i.Weight,
 	)
 	return i, err
 }
 
 const providerGetMany = `-- name: ProviderGetMany :many
-SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at FROM providers WHERE id = ANY($1::uuid[]) ORDER BY id
+SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight FROM providers WHERE id = ANY($1::uuid[]) ORDER BY id
 `
 
 func (q *Queries) ProviderGetMany(ctx context.Context, ids []uuid.UUID) ([]Provider, error) {
@@ -456,6 +498,11 @@ func (q *Queries) ProviderGetMany(ctx context.Context, ids []uuid.UUID) ([]Provi
 			&i.Attention,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.DayBudget,
+			&i.RateCalls,
+			&i.RatePerMs,
+			&i.Priority,
+			&i.Weight,
 		); err != nil {
 			return nil, err
 		}
@@ -469,10 +516,10 @@ func (q *Queries) ProviderGetMany(ctx context.Context, ids []uuid.UUID) ([]Provi
 
 const providerInsert = `-- name: ProviderInsert :one
 INSERT INTO providers (id, account_id, name, adapter, base_url, credentials, enabled, simulated, timeout_ms,
-    concurrency, budget, currency, created_at, updated_at)
+    concurrency, budget, day_budget, currency, rate_calls, rate_per_ms, priority, weight, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-    $11, $12, $13, $13)
-RETURNING id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at
+    $11, $12, $13, $14, $15, $16, $17, $18, $18)
+RETURNING id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight
 `
 
 type ProviderInsertParams struct {
@@ -487,7 +534,12 @@ type ProviderInsertParams struct {
 	TimeoutMs   int64
 	Concurrency int32
 	Budget      *decimal.Decimal
+	DayBudget   *decimal.Decimal
 	Currency    string
+	RateCalls   int32
+	RatePerMs   int64
+	Priority    int16
+	Weight      int32
 	Now         time.Time
 }
 
@@ -504,7 +556,12 @@ func (q *Queries) ProviderInsert(ctx context.Context, arg ProviderInsertParams) 
 		arg.TimeoutMs,
 		arg.Concurrency,
 		arg.Budget,
+		arg.DayBudget,
 		arg.Currency,
+		arg.RateCalls,
+		arg.RatePerMs,
+		arg.Priority,
+		arg.Weight,
 		arg.Now,
 	)
 	var i Provider
@@ -529,12 +586,17 @@ func (q *Queries) ProviderInsert(ctx context.Context, arg ProviderInsertParams) 
 		&i.Attention,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DayBudget,
+		&i.RateCalls,
+		&i.RatePerMs,
+		&i.Priority,
+		&i.Weight,
 	)
 	return i, err
 }
 
 const providerLock = `-- name: ProviderLock :one
-SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at FROM providers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE
+SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight FROM providers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE
 `
 
 func (q *Queries) ProviderLock(ctx context.Context, accountID uuid.UUID, iD uuid.UUID) (Provider, error) {
@@ -561,12 +623,17 @@ func (q *Queries) ProviderLock(ctx context.Context, accountID uuid.UUID, iD uuid
 		&i.Attention,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DayBudget,
+		&i.RateCalls,
+		&i.RatePerMs,
+		&i.Priority,
+		&i.Weight,
 	)
 	return i, err
 }
 
 const providerLockBudgeted = `-- name: ProviderLockBudgeted :many
-SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at FROM providers WHERE id = ANY($1::uuid[]) AND budget IS NOT NULL ORDER BY id FOR NO KEY UPDATE
+SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight FROM providers WHERE id = ANY($1::uuid[]) AND budget IS NOT NULL ORDER BY id FOR NO KEY UPDATE
 `
 
 func (q *Queries) ProviderLockBudgeted(ctx context.Context, ids []uuid.UUID) ([]Provider, error) {
@@ -599,6 +666,11 @@ func (q *Queries) ProviderLockBudgeted(ctx context.Context, ids []uuid.UUID) ([]
 			&i.Attention,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.DayBudget,
+			&i.RateCalls,
+			&i.RatePerMs,
+			&i.Priority,
+			&i.Weight,
 		); err != nil {
 			return nil, err
 		}
@@ -613,9 +685,10 @@ func (q *Queries) ProviderLockBudgeted(ctx context.Context, ids []uuid.UUID) ([]
 const providerUpdate = `-- name: ProviderUpdate :one
 UPDATE providers SET name = $1, base_url = $2, credentials = coalesce($3, credentials),
     enabled = $4, paused_reason = $5, paused_at = $6, timeout_ms = $7,
-    concurrency = $8, budget = $9, attention = $10, updated_at = $11
-WHERE account_id = $12 AND id = $13
-RETURNING id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at
+    concurrency = $8, budget = $9, day_budget = $10, rate_calls = $11,
+    rate_per_ms = $12, priority = $13, weight = $14, attention = $15, updated_at = $16
+WHERE account_id = $17 AND id = $18
+RETURNING id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight
 `
 
 type ProviderUpdateParams struct {
@@ -628,6 +701,11 @@ type ProviderUpdateParams struct {
 	TimeoutMs    int64
 	Concurrency  int32
 	Budget       *decimal.Decimal
+	DayBudget    *decimal.Decimal
+	RateCalls    int32
+	RatePerMs    int64
+	Priority     int16
+	Weight       int32
 	Attention    string
 	Now          time.Time
 	AccountID    uuid.UUID
@@ -645,6 +723,11 @@ func (q *Queries) ProviderUpdate(ctx context.Context, arg ProviderUpdateParams) 
 		arg.TimeoutMs,
 		arg.Concurrency,
 		arg.Budget,
+		arg.DayBudget,
+		arg.RateCalls,
+		arg.RatePerMs,
+		arg.Priority,
+		arg.Weight,
 		arg.Attention,
 		arg.Now,
 		arg.AccountID,
@@ -672,6 +755,11 @@ func (q *Queries) ProviderUpdate(ctx context.Context, arg ProviderUpdateParams) 
 		&i.Attention,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DayBudget,
+		&i.RateCalls,
+		&i.RatePerMs,
+		&i.Priority,
+		&i.Weight,
 	)
 	return i, err
 }

@@ -116,7 +116,7 @@ func (q *Queries) FulfillmentStatistics(ctx context.Context, accountID uuid.UUID
 
 const orderByReference = `-- name: OrderByReference :one
 
-SELECT id, account_id, reference, category, destination, status, currency, budget, reserved, spent, overcharge, quantity, delivered, deadline, priority, metadata, held, attention, cancel_asked, expired, test_mode, sequence, created_by, created_at, updated_at, finished_at FROM orders WHERE account_id = $1 AND reference = $2
+SELECT id, account_id, reference, category, destination, status, currency, budget, reserved, spent, overcharge, quantity, delivered, deadline, priority, metadata, held, attention, cancel_asked, expired, test_mode, sequence, created_by, created_at, updated_at, finished_at, deadline_action, routing_policy_id, pacing FROM orders WHERE account_id = $1 AND reference = $2
 `
 
 // What the API reads besides the lists, which are built by hand in list*.go.
@@ -150,6 +150,9 @@ func (q *Queries) OrderByReference(ctx context.Context, accountID uuid.UUID, ref
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.FinishedAt,
+		&i.DeadlineAction,
+		&i.RoutingPolicyID,
+		&i.Pacing,
 	)
 	return i, err
 }
