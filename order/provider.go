@@ -33,6 +33,9 @@ type Provider struct {
 	Attention    string // what a person must see to: it refused our credentials, say; "": nothing
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+
+	Measured Measured // only as of a read for routing, or of its health
+	Today    Today    // the same
 }
 
 // Open reports whether the provider is given new fulfillments. One that wants a person is not, until somebody has
