@@ -48,6 +48,7 @@ func Layers() []Layer {
 		},
 		{Name: "providerapi", Packages: []string{"providerapi"}, Imports: []string{"order"}, Mirrored: true},
 		{Name: "sandbox", Packages: []string{"providerapi/sandbox"}, Imports: []string{"providerapi/protocol"}, Mirrored: true},
+		{Name: "kit", Packages: []string{"providerapi/providertest"}, Imports: []string{"order", "providerapi"}, Mirrored: true},
 		{
 			Name: "leaves", Mirrored: true, Imports: []string{"client/..."},
 			Packages: []string{"client/...", "console/...", "internal/...", "migrations", "playground", "providerapi/protocol"},

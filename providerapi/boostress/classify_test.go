@@ -1,8 +1,6 @@
 package boostress_test
 
 import (
-	"context"
-	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -98,38 +96,6 @@ func TestClasses(t *testing.T) {
 				t.Errorf("retry after %s", outcome.RetryAfter)
 			}
 		})
-	}
-}
-
-func TestLostAnswersAreUnknown(t *testing.T) {
-	t.Parallel()
-
-	adapter := open(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	if _, err := adapter.Create(t.Context(), request(t)); providerapi.ClassOf(err) != order.ClassUnknown {
-		t.Errorf("create: got %v", err)
-	}
-	if _, err := adapter.Cancel(t.Context(), "o1", "k1"); providerapi.ClassOf(err) != order.ClassUnknown {
-		t.Errorf("cancel: got %v", err)
-	}
-	if _, err := adapter.Get(t.Context(), "o1"); providerapi.ClassOf(err) != order.ClassRetryable {
-		t.Errorf("read: got %v", err)
-	}
-}
-
-func TestCallsEndWithTheirContext(t *testing.T) {
-	t.Parallel()
-
-	ctx, cancel := context.WithCancel(t.Context())
-	adapter := open(t, func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		cancel()
-		<-r.Context().Done()
-	})
-	if _, err := adapter.Create(ctx, request(t)); providerapi.ClassOf(err) != order.ClassUnknown {
-		t.Errorf("given up on the way: got %v", err)
-	}
-	if _, err := adapter.Create(ctx, request(t)); providerapi.ClassOf(err) != order.ClassRetryable {
-		t.Errorf("given up before: got %v", err)
 	}
 }
 

@@ -3,7 +3,6 @@ package boostress_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -83,10 +82,6 @@ func (s *shop) behave(t testing.TB, behavior sandbox.Behavior) {
 	}
 }
 
-func next(fault string) sandbox.Behavior {
-	return sandbox.Behavior{Instant: true, Next: map[string]int{fault: 1}}
-}
-
 func TestOrdersComeToTheirEnd(t *testing.T) {
 	t.Parallel()
 
@@ -108,128 +103,6 @@ func TestOrdersComeToTheirEnd(t *testing.T) {
 	}
 	if _, err := shop.Cancel(t.Context(), placed.ExternalID, "k1-cancel"); providerapi.ClassOf(err) != order.ClassRejected {
 		t.Errorf("canceled what was fulfilled: %v", err)
-	}
-}
-
-func TestOrdersAreCanceledOnce(t *testing.T) {
-	t.Parallel()
-
-	shop := openShop(t, "", sandbox.Behavior{LateStatus: true})
-	placed, err := shop.Create(t.Context(), request(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		canceled, err := shop.Cancel(t.Context(), placed.ExternalID, "k1-cancel")
-		if err != nil || canceled.State != order.ExternalCanceled {
-			t.Errorf("got %+v, %v", canceled, err)
-		}
-	}
-	if _, err := shop.Cancel(t.Context(), "unknown-1", "x"); !errors.Is(err, providerapi.ErrAbsent) {
-		t.Errorf("unknown: got %v", err)
-	}
-}
-
-// Whatever happens to the answer, asking again with the same key finds the one order.
-func TestLostAnswersLeaveOneOrder(t *testing.T) {
-	t.Parallel()
-
-	for fault, accepted := range map[string]bool{
-		"dropBefore": false, "errorBefore": false, "dropReply": true, "errorAfter": true, "garbage": true, "truncate": true,
-	} {
-		t.Run(fault, func(t *testing.T) {
-			t.Parallel()
-
-			shop := openShop(t, "", next(fault))
-			// A kept connection, which tempts the HTTP client to send the request again by itself.
-			if err := shop.Ping(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := shop.Create(t.Context(), request(t)); providerapi.ClassOf(err) != order.ClassUnknown {
-				t.Fatalf("got %v, want UNKNOWN", err)
-			}
-			found, err := shop.FindByKey(t.Context(), "k1")
-			if (err == nil) != accepted || !accepted && !errors.Is(err, providerapi.ErrAbsent) {
-				t.Errorf("found %+v, %v", found, err)
-			}
-			again, err := shop.Create(t.Context(), request(t))
-			if err != nil || again.State != order.ExternalFulfilled || accepted && again.ExternalID != found.ExternalID {
-				t.Errorf("again: got %+v, %v", again, err)
-			}
-			if stats := shop.server.Stats(); stats.Orders != 1 || stats.DuplicateKeys != 0 {
-				t.Errorf("the ledger holds %+v", stats)
-			}
-		})
-	}
-}
-
-func TestSlowAnswersAreUnknown(t *testing.T) {
-	t.Parallel()
-
-	shop := openShop(t, "", sandbox.Behavior{
-		Instant: true, Slow: sandbox.Slow{MS: 60_000}, DripMS: 60_000, Next: map[string]int{"slow": 1},
-	})
-	hasty := shop.config
-	hasty.Timeout = 100 * time.Millisecond
-	if _, err := shop.adapter(t, hasty).Create(t.Context(), request(t)); providerapi.ClassOf(err) != order.ClassUnknown {
-		t.Errorf("slow: got %v", err)
-	}
-	shop.behave(t, sandbox.Behavior{Instant: true, DripMS: 60_000, Next: map[string]int{"drip": 1}})
-	if _, err := shop.adapter(t, hasty).Create(t.Context(), request(t)); providerapi.ClassOf(err) != order.ClassUnknown {
-		t.Errorf("dripping: got %v", err)
-	}
-	if stats := shop.server.Stats(); stats.Orders != 1 {
-		t.Errorf("the ledger holds %+v", stats)
-	}
-}
-
-func TestRefusals(t *testing.T) {
-	t.Parallel()
-
-	shop := openShop(t, "", sandbox.Behavior{RateLimit: 1, RetryAfterMS: 7000})
-	_, err := shop.Create(t.Context(), request(t))
-	if outcome := providerapi.OutcomeOf(order.ExternalOrder{}, err, 0); outcome.Class != order.ClassRateLimited ||
-		outcome.RetryAfter != 7*time.Second {
-		t.Errorf("rate limit: got %+v", outcome)
-	}
-	for _, reroutable := range []bool{true, false} {
-		shop.behave(t, sandbox.Behavior{Reject: 1, RejectReroutable: reroutable})
-		refused := request(t)
-		refused.Key = fmt.Sprintf("refused-%t", reroutable)
-		_, err := shop.Create(t.Context(), refused)
-		if outcome := providerapi.OutcomeOf(order.ExternalOrder{}, err, 0); outcome.Class != order.ClassRejected ||
-			outcome.Reroutable != reroutable {
-			t.Errorf("reject: got %+v", outcome)
-		}
-	}
-	shop.behave(t, sandbox.Behavior{Unavailable: true})
-	if _, err := shop.Create(t.Context(), request(t)); providerapi.ClassOf(err) != order.ClassUnknown {
-		t.Errorf("unavailable: got %v", err)
-	}
-	if err := shop.Ping(t.Context()); providerapi.ClassOf(err) != order.ClassRetryable {
-		t.Errorf("unavailable: ping got %v", err)
-	}
-	stranger := shop.config
-	stranger.Credentials = map[string]string{"apiKey": "wrong"}
-	shop.behave(t, sandbox.Behavior{})
-	if _, err := shop.adapter(t, stranger).Create(t.Context(), request(t)); providerapi.ClassOf(err) != order.ClassAuth {
-		t.Errorf("wrong key: got %v", err)
-	}
-}
-
-func TestAnotherOrderUnderTheSameKeyIsADuplicate(t *testing.T) {
-	t.Parallel()
-
-	shop := openShop(t, "", sandbox.Behavior{Instant: true})
-	placed, err := shop.Create(t.Context(), request(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := request(t)
-	other.Quantity = 3
-	found, err := shop.Create(t.Context(), other)
-	if providerapi.ClassOf(err) != order.ClassDuplicate || found.ExternalID != placed.ExternalID {
-		t.Errorf("got %+v, %v", found, err)
 	}
 }
 

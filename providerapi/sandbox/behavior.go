@@ -10,6 +10,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"time"
+
+	"github.com/boostress/boostress/providerapi/protocol"
 )
 
 // ErrBehavior is returned for a behavior that makes no sense.
@@ -61,6 +63,8 @@ type Behavior struct {
 	// RateLimit answers any request with 429 and, where RetryAfterMS is not 0, a Retry-After in whole seconds.
 	RateLimit    float64 `json:"rateLimit"`
 	RetryAfterMS int     `json:"retryAfterMs"`
+	// Forbid answers any request with 403, as some providers do instead of 429, and the same Retry-After.
+	Forbid float64 `json:"forbid"`
 	// ErrorBefore answers a create with 500 and records nothing, ErrorAfter after it was recorded.
 	ErrorBefore float64 `json:"errorBefore"`
 	ErrorAfter  float64 `json:"errorAfter"`
@@ -89,8 +93,11 @@ type Behavior struct {
 	PriceDrift float64 `json:"priceDrift"`
 	// ChargeLateMS is how long after its end an order's charge becomes known.
 	ChargeLateMS int `json:"chargeLateMs"`
-	// ForgetKeys makes a second order of a repeated key.
-	ForgetKeys bool `json:"forgetKeys"`
+	// ForgetKeys makes a second order of a repeated key; RefuseDuplicates refuses one that has an order.
+	ForgetKeys       bool `json:"forgetKeys"`
+	RefuseDuplicates bool `json:"refuseDuplicates"`
+	// StatusWord is what every order's status is called, in answers only; "" leaves the protocol's words.
+	StatusWord string `json:"statusWord"`
 	// Unavailable answers every request with 503.
 	Unavailable bool `json:"unavailable"`
 	// Next counts creates that meet a fault for sure, by the fault's name, e.g. {"dropReply": 3}; each that did is
@@ -102,7 +109,7 @@ type Behavior struct {
 func (b *Behavior) chances() map[string]float64 {
 	return map[string]float64{
 		faultReject: b.Reject, faultDropBefore: b.DropBefore, faultDropReply: b.DropReply,
-		faultRateLimit: b.RateLimit, faultErrorBefore: b.ErrorBefore, faultErrorAfter: b.ErrorAfter,
+		faultRateLimit: b.RateLimit, faultForbid: b.Forbid, faultErrorBefore: b.ErrorBefore, faultErrorAfter: b.ErrorAfter,
 		faultSlow: b.Slow.Probability, faultDrip: b.Drip, faultGarbage: b.Garbage, faultTruncate: b.Truncate,
 	}
 }
@@ -113,6 +120,7 @@ const (
 	faultDropBefore  = "dropBefore"
 	faultDropReply   = "dropReply"
 	faultRateLimit   = "rateLimit"
+	faultForbid      = "forbid"
 	faultErrorBefore = "errorBefore"
 	faultErrorAfter  = "errorAfter"
 	faultSlow        = "slow"
@@ -169,6 +177,9 @@ func (b *Behavior) validate() error {
 		if span.Min < 0 || span.Max < span.Min || span.Max > maxPause {
 			fault("%s must be from 0 to %d, and min at most max", name, maxPause)
 		}
+	}
+	if len(b.StatusWord) > protocol.MaxWord {
+		fault("statusWord must have at most %d characters", protocol.MaxWord)
 	}
 	if math.IsNaN(b.PriceDrift) || b.PriceDrift < 0 || b.PriceDrift > maxDrift {
 		fault("priceDrift must be from 0 to %d", maxDrift)

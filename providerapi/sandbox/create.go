@@ -63,6 +63,8 @@ func (c *call) failsBefore(key string) bool {
 		drop()
 	case c.fault(faultRateLimit, c.b.RateLimit):
 		c.rateLimit()
+	case c.fault(faultForbid, c.b.Forbid):
+		c.forbid()
 	case c.fault(faultErrorBefore, c.b.ErrorBefore):
 		c.fail(key)
 	case c.fault(faultReject, c.b.Reject):
@@ -160,7 +162,12 @@ func (c *call) reply(placed *entry, order protocol.Order, fresh, same bool, late
 		return
 	}
 	status := http.StatusCreated
+	order.Status = c.word(order.Status)
 	switch {
+	case c.b.RefuseDuplicates && !fresh:
+		status = http.StatusConflict
+		refusal := protocol.Refusal{Code: protocol.CodeDuplicate, Message: "an order with this key exists"}
+		c.body = refusal.Append(c.body[:0])
 	case !same:
 		status = http.StatusUnprocessableEntity
 		refusal := protocol.Refusal{Code: protocol.CodeKeyReused, Message: "the key was used with another order"}
@@ -175,6 +182,14 @@ func (c *call) reply(placed *entry, order protocol.Order, fresh, same bool, late
 		c.truncate(status)
 	}
 	c.send(status, c.fault(faultDrip, c.b.Drip))
+}
+
+// word is what a status is called.
+func (c *call) word(status string) string {
+	if c.b.StatusWord != "" {
+		return c.b.StatusWord
+	}
+	return status
 }
 
 // truncate breaks off within the answer.

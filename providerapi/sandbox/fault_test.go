@@ -35,6 +35,17 @@ func TestFaultsOfCreates(t *testing.T) {
 				c.t.Errorf("Retry-After: %q", after)
 			}
 		}, 0},
+		"forbid": {`{"forbid":1,"retryAfterMs":1500}`, func(c *bench, answer reply) {
+			c.refused(answer, http.StatusForbidden, "forbidden")
+			if answer.header.Get("Retry-After") != "2" {
+				c.t.Errorf("got %v", answer.header)
+			}
+		}, 0},
+		"statusWord": {`{"statusWord":"at_the_bindery"}`, func(c *bench, answer reply) {
+			if order := c.order(answer, http.StatusCreated); order.Status != "at_the_bindery" {
+				c.t.Errorf("got %+v", order)
+			}
+		}, 1},
 		"errorBefore": {`{"errorBefore":1}`, func(c *bench, answer reply) {
 			c.refused(answer, http.StatusInternalServerError, "internal")
 		}, 0},
@@ -112,6 +123,17 @@ func TestNextCountsCreates(t *testing.T) {
 	c.order(c.create("k1"), http.StatusOK)
 	c.order(c.create("k2"), http.StatusOK)
 	c.order(c.create("k3"), http.StatusCreated)
+}
+
+func TestDuplicatesAreRefused(t *testing.T) {
+	t.Parallel()
+
+	c := started(t, sandbox.Behavior{Instant: true, RefuseDuplicates: true})
+	c.order(c.create("k"), http.StatusCreated)
+	c.refused(c.create("k"), http.StatusConflict, protocol.CodeDuplicate)
+	if stats := c.server.Stats(); stats.Orders != 1 {
+		t.Errorf("the ledger holds %+v", stats)
+	}
 }
 
 func TestStoredErrorsStay(t *testing.T) {

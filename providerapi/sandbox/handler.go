@@ -28,6 +28,7 @@ const (
 	codePrice        = "price_changed"
 	codeRejected     = "rejected"
 	codeRateLimited  = "rate_limited"
+	codeForbidden    = "forbidden"
 	codeUnavailable  = "unavailable"
 	codeInternal     = "internal"
 )
@@ -110,8 +111,12 @@ func (c *call) ready() bool {
 	if !c.wait(c.draw(c.b.LatencyMS)) {
 		return false
 	}
-	if c.hit(c.b.RateLimit) {
+	switch {
+	case c.hit(c.b.RateLimit):
 		c.rateLimit()
+		return false
+	case c.hit(c.b.Forbid):
+		c.forbid()
 		return false
 	}
 	return !c.hit(c.b.Slow.Probability) || c.wait(milliseconds(c.b.Slow.MS))
@@ -149,10 +154,20 @@ func (c *call) refusal(status int, refusal protocol.Refusal) {
 	c.send(status, false)
 }
 
-func (c *call) rateLimit() {
+func (c *call) retryAfter() {
 	if c.b.RetryAfterMS > 0 {
 		c.w.Header().Set("Retry-After", strconv.Itoa((c.b.RetryAfterMS+999)/1000))
 	}
+}
+
+// forbid says by 403 that there were too many requests, which the protocol does not know.
+func (c *call) forbid() {
+	c.retryAfter()
+	c.refuse(http.StatusForbidden, codeForbidden, "not now")
+}
+
+func (c *call) rateLimit() {
+	c.retryAfter()
 	c.refusal(http.StatusTooManyRequests, protocol.Refusal{
 		Code: codeRateLimited, Message: "too many requests", Retryable: true,
 	})

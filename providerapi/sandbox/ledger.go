@@ -164,6 +164,22 @@ func (s *Server) Stats() Stats {
 	return stats
 }
 
+// Live counts the live orders that a provider holds under a key.
+func (s *Server) Live(slug, key string) int {
+	live := 0
+	for _, e := range s.ledger.after(0) {
+		if e == nil || e.provider.slug != slug || e.key != key {
+			continue
+		}
+		e.shard.mu.Lock()
+		if e.live() {
+			live++
+		}
+		e.shard.mu.Unlock()
+	}
+	return live
+}
+
 // place records an order. Where the provider knows the key it returns the first order with it, and whether the
 // request was the same.
 func (s *Server) place(e *entry, b *Behavior) (placed *entry, order protocol.Order, fresh, same bool) {

@@ -21,6 +21,7 @@ func (c *call) seen(e *entry) (protocol.Order, bool, error) {
 	e.shard.mu.Lock()
 	order, position := e.wire(), e.position
 	e.shard.mu.Unlock()
+	order.Status = c.word(order.Status)
 	return order, true, c.journal.wait(position)
 }
 
