@@ -186,8 +186,7 @@ func (w *work) route(t *task.Task, c *order.Case, f *order.Fulfillment, step *St
 		return fmt.Errorf("submit: %w", err)
 	}
 	// Later fulfillments of this group see what this one took of the provider's budget.
-	provider := decision.Chosen.Provider
-	if provider.Reserved, err = order.Sum(provider.Reserved, f.Reserved); err != nil {
+	if err := decision.Chosen.Provider.Count(f.Reserved); err != nil {
 		return fmt.Errorf("count provider: %w", err)
 	}
 	w.call(t, c, f, &decision.Chosen.Offer, step)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -32,16 +31,10 @@ type ProviderInput struct {
 	Enabled        *bool             // default true
 	Timeout        *time.Duration    // of one call, 1 s to 10 min; default 30 s
 	Concurrency    *int              // calls at a time per worker process, 0 to 1000; default 0: unlimited
-	Budget         *decimal.Decimal  // zero: no budget
+	Budget         *decimal.Decimal  // for all time; zero: no budget
+	DayBudget      *decimal.Decimal  // for each day, UTC; zero: no budget
+	RateLimit      *order.RateLimit  // no calls: no limit
 }
-
-// The bounds of a provider's settings.
-const (
-	defaultTimeout  = 30 * time.Second
-	shortestTimeout = time.Second
-	longestTimeout  = 10 * time.Minute
-	mostConcurrency = 1000
-)
 
 // CreateProvider adds a provider. It fails with order.Faults.
 func (s *Service) CreateProvider(
@@ -151,70 +144,10 @@ func (s *Service) changeProvider(
 	return changed, taken(err)
 }
 
-// apply sets what the input names.
-func (input *ProviderInput) apply(p *order.Provider) order.Faults {
-	set(&p.Name, input.Name)
-	set(&p.BaseURL, input.BaseURL)
-	set(&p.Enabled, input.Enabled)
-	set(&p.Timeout, input.Timeout)
-	set(&p.Concurrency, input.Concurrency)
-	if input.Budget == nil {
-		return nil
-	}
-	p.Budget = nil
-	if input.Budget.IsZero() {
-		return nil
-	}
-	budget, err := order.NewMoney(*input.Budget, p.Currency)
-	if err != nil {
-		return order.Faults{{Field: []string{"budget"}, Code: order.CodeInvalid, Message: err.Error()}}
-	}
-	committed, err := order.Sum(p.Reserved, p.Spent, p.Overcharge.Neg())
-	if err != nil || budget.Amount.Cmp(committed) < 0 {
-		return order.Faults{{
-			Field: []string{"budget"}, Code: order.CodeOutOfRange,
-			Message: fmt.Sprintf("must be at least %s, which is reserved or spent already", committed),
-		}}
-	}
-	p.Budget = &budget.Amount
-	return nil
-}
-
 func set[T any](field, value *T) {
 	if value != nil {
 		*field = *value
 	}
-}
-
-func (s *Service) checkProvider(p *order.Provider) order.Faults {
-	var faults order.Faults
-	fault := func(field string, code order.Code, message string) {
-		faults = append(faults, order.Fault{Field: []string{field}, Code: code, Message: message})
-	}
-	if strings.TrimSpace(p.Name) == "" || len(p.Name) > order.MaxName {
-		fault("name", order.CodeInvalid, fmt.Sprintf("must be 1 to %d bytes", order.MaxName))
-	}
-	if !p.Currency.Valid() {
-		fault("currency", order.CodeInvalid, "must be an ISO 4217 code")
-	}
-	if p.Timeout < shortestTimeout || p.Timeout > longestTimeout {
-		fault("timeout", order.CodeOutOfRange, fmt.Sprintf("must be %s to %s", shortestTimeout, longestTimeout))
-	}
-	if p.Concurrency < 0 || p.Concurrency > mostConcurrency {
-		fault("concurrency", order.CodeOutOfRange, fmt.Sprintf("must be 0 to %d", mostConcurrency))
-	}
-	address, err := url.Parse(p.BaseURL)
-	switch {
-	case err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https":
-		fault("baseUrl", order.CodeInvalid, "must be an http:// or https:// address")
-	case address.User != nil:
-		fault("baseUrl", order.CodeInvalid, "must hold no user or password: give them as credentials")
-	case s.options.CheckAddress != nil:
-		if err := s.options.CheckAddress(p.BaseURL); err != nil {
-			fault("baseUrl", order.CodeForbidden, err.Error())
-		}
-	}
-	return faults
 }
 
 // sealCredentials seals credentials to their provider's row; nil stays nil.

@@ -36,6 +36,17 @@ func (f *Fulfillment) OverchargeMoney() Money {
 // BudgetMoney returns the budget with its currency; nil: unlimited.
 func (p *Provider) BudgetMoney() *Money { return moneyOrNil(p.Budget, p.Currency) }
 
+// DayBudgetMoney returns the budget of each day with its currency; nil: unlimited.
+func (p *Provider) DayBudgetMoney() *Money { return moneyOrNil(p.DayBudget, p.Currency) }
+
+// RateLimit returns how often the provider may be called; nil: as often as wanted.
+func (p *Provider) RateLimit() *RateLimit {
+	if p.RateCalls == 0 {
+		return nil
+	}
+	return &RateLimit{Calls: p.RateCalls, Per: p.RatePer}
+}
+
 // ReservedMoney returns what is promised to the provider, with its currency.
 func (p *Provider) ReservedMoney() Money { return Money{Amount: p.Reserved, Currency: p.Currency} }
 

@@ -37,7 +37,7 @@ func (c *Case) Unassign(f *Fulfillment, reason string) error {
 		if err := c.release(f); err != nil {
 			return err
 		}
-		f.ProviderID, f.OfferID, f.Failure = nil, nil, reason
+		f.ProviderID, f.OfferID, f.BudgetDay, f.Failure = nil, nil, nil, reason
 		f.Generation++
 		return c.become(f, FulfillmentPending)
 	})

@@ -11,7 +11,8 @@ import (
 // ErrBudget is returned when a reservation does not fit the order's budget.
 var ErrBudget = fmt.Errorf("%w: budget does not allow it", ErrMoney)
 
-// reserve promises amount to f's provider. It fails with ErrBudget where the order's budget does not allow it.
+// reserve promises amount to f's provider, out of its budget of today: whatever becomes of the reservation later counts
+// for this day. It fails with ErrBudget where the order's budget does not allow it.
 func (c *Case) reserve(f *Fulfillment, amount decimal.Decimal) error {
 	left, limited, err := c.Order.Remaining()
 	if err != nil {
@@ -20,6 +21,8 @@ func (c *Case) reserve(f *Fulfillment, amount decimal.Decimal) error {
 	if limited && amount.Cmp(left) > 0 {
 		return fmt.Errorf("%w: %s of %s", ErrBudget, amount, left)
 	}
+	day := DayOf(c.Now)
+	f.BudgetDay = &day
 	return c.enter(f, EntryReservation, amount, decimal.Zero, decimal.Zero)
 }
 

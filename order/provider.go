@@ -30,6 +30,7 @@ type Provider struct {
 	Reserved     decimal.Decimal
 	Spent        decimal.Decimal
 	Overcharge   decimal.Decimal
+	Today        Sums   // what of these sums is of today's reservations; only where the store says that it was read
 	Attention    string // what a person must see to: it refused our credentials, say; "": nothing
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
@@ -42,17 +43,63 @@ type Provider struct {
 // updated or resumed it.
 func (p *Provider) Open() bool { return p.Enabled && p.PausedAt == nil && p.Attention == "" }
 
-// Affords reports whether the provider's budget has room for one more reservation. A provider with an overcharge
-// takes none.
-func (p *Provider) Affords(amount decimal.Decimal) bool {
-	if p.Budget == nil {
+// Sums are what ledger entries add up to.
+type Sums struct {
+	Reserved   decimal.Decimal
+	Spent      decimal.Decimal
+	Overcharge decimal.Decimal
+}
+
+// Committed returns what of a budget is taken.
+func (s Sums) Committed() (decimal.Decimal, error) { return Sum(s.Reserved, s.Spent, s.Overcharge.Neg()) }
+
+// within reports whether a budget has room for one more reservation; nil has always. One with an overcharge takes none.
+func (s Sums) within(budget *decimal.Decimal, amount decimal.Decimal) bool {
+	if budget == nil {
 		return true
 	}
-	if p.Overcharge.IsPos() {
+	if s.Overcharge.IsPos() {
 		return false
 	}
-	total, err := Sum(p.Reserved, p.Spent, amount)
-	return err == nil && total.Cmp(*p.Budget) <= 0
+	total, err := Sum(s.Reserved, s.Spent, amount)
+	return err == nil && total.Cmp(*budget) <= 0
+}
+
+// Affords reports whether the provider's budgets, for all time and for today, have room for one more reservation.
+func (p *Provider) Affords(amount decimal.Decimal) bool {
+	return p.Sums().within(p.Budget, amount) && p.Today.within(p.DayBudget, amount)
+}
+
+// Sums returns what all of the provider's ledger entries add up to.
+func (p *Provider) Sums() Sums {
+	return Sums{Reserved: p.Reserved, Spent: p.Spent, Overcharge: p.Overcharge}
+}
+
+// Count has the next to ask see what was just reserved, though it is not committed yet.
+func (p *Provider) Count(reserved decimal.Decimal) error {
+	total, err := Sum(p.Reserved, reserved)
+	if err != nil {
+		return err
+	}
+	today, err := Sum(p.Today.Reserved, reserved)
+	if err != nil {
+		return err
+	}
+	p.Reserved, p.Today.Reserved = total, today
+	return nil
+}
+
+// DayOf returns the day (UTC midnight) to whose budget a reservation made at a time belongs.
+func DayOf(at time.Time) time.Time {
+	const day = 24 * time.Hour
+	return at.UTC().Truncate(day)
+}
+
+// RateLimit is how often a provider may be called, over all processes: so many calls at once after a rest, and then one
+// for each part of the time.
+type RateLimit struct {
+	Calls int
+	Per   time.Duration
 }
 
 // Offer is what a provider sells.

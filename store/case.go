@@ -242,20 +242,24 @@ func (t *Tx) insertEvents(ctx context.Context, list []order.Event) error {
 	return domainError("insert events", err)
 }
 
-// countProviders moves the providers' sums by the entries, one row for each provider.
+// countProviders moves the providers' sums, and those of their days, by the entries: one row for each provider and day.
 func (t *Tx) countProviders(ctx context.Context, entries []order.LedgerEntry) error {
-	type sums struct{ reserved, spent, overcharge decimal.Decimal }
-	totals := make(map[uuid.UUID]*sums)
+	type place struct {
+		provider uuid.UUID
+		day      string
+	}
+	totals := make(map[place]*order.Sums)
 	for _, e := range entries {
-		total := totals[e.ProviderID]
+		at := place{e.ProviderID, textOfDay(e.Day)}
+		total := totals[at]
 		if total == nil {
-			total = &sums{}
-			totals[e.ProviderID] = total
+			total = &order.Sums{}
+			totals[at] = total
 		}
 		for _, step := range []struct {
 			sum   *decimal.Decimal
 			delta decimal.Decimal
-		}{{&total.reserved, e.Reserved}, {&total.spent, e.Spent}, {&total.overcharge, e.Overcharge}} {
+		}{{&total.Reserved, e.Reserved}, {&total.Spent, e.Spent}, {&total.Overcharge, e.Overcharge}} {
 			next, err := order.Sum(*step.sum, step.delta)
 			if err != nil {
 				return fmt.Errorf("sum ledger entries: %w", err)
@@ -266,15 +270,14 @@ func (t *Tx) countProviders(ctx context.Context, entries []order.LedgerEntry) er
 	if len(totals) == 0 {
 		return nil
 	}
-	var ids []uuid.UUID
-	var reserved, spent, overcharge []string
-	for id, total := range totals {
-		ids = append(ids, id)
-		reserved = append(reserved, total.reserved.String())
-		spent = append(spent, total.spent.String())
-		overcharge = append(overcharge, total.overcharge.String())
+	moved := db.ProviderCountParams{Today: order.DayOf(t.Now)}
+	for at, total := range totals {
+		moved.Ids, moved.Days = append(moved.Ids, at.provider), append(moved.Days, at.day)
+		moved.Reserveds = append(moved.Reserveds, total.Reserved.String())
+		moved.Spents = append(moved.Spents, total.Spent.String())
+		moved.Overcharges = append(moved.Overcharges, total.Overcharge.String())
 	}
-	return domainError("count providers", t.queries.ProviderCount(ctx, ids, reserved, spent, overcharge))
+	return domainError("count providers", t.queries.ProviderCount(ctx, moved))
 }
 
 // wroteAll checks that a set-based update met every row it named.

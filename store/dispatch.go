@@ -125,20 +125,21 @@ func (t *Tx) OffersByID(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*or
 	return offers, nil
 }
 
-// Providers reads providers; those that have a budget are locked, in id order, until the transaction ends, because
-// what they may still reserve must not change under the caller.
+// Providers reads providers with their sums of today; those that have a budget, for all time or for each day, are
+// locked, in id order, until the transaction ends, because what they may still reserve must not change under the caller.
 func (t *Tx) Providers(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*order.Provider, error) {
-	locked, err := t.queries.ProviderLockBudgeted(ctx, ids)
-	if err != nil {
+	if err := t.queries.ProviderLockBudgeted(ctx, ids); err != nil {
 		return nil, fmt.Errorf("lock providers: %w", err)
 	}
-	list, err := t.queries.ProviderGetMany(ctx, ids)
+	list, err := t.queries.ProviderGetMany(ctx, order.DayOf(t.Now), ids)
 	if err != nil {
 		return nil, fmt.Errorf("read providers: %w", err)
 	}
 	providers := make(map[uuid.UUID]*order.Provider, len(list))
-	for _, row := range append(list, locked...) {
-		providers[row.ID] = providerOf(row)
+	for _, row := range list {
+		p := providerOf(row.Provider)
+		p.Today = order.Sums{Reserved: row.DayReserved, Spent: row.DaySpent, Overcharge: row.DayOvercharge}
+		providers[p.ID] = p
 	}
 	return providers, nil
 }

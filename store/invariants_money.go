@@ -30,6 +30,22 @@ func moneyRules() []rule {
 			WHERE e.currency <> p.currency`},
 		withinBudget("orders"), withinBudget("providers"),
 		sumsOf("orders", "order_id"), sumsOf("providers", "provider_id"),
+		{3, "provider_days: the sums are those of the ledger by provider and day", `
+			SELECT 'provider ' || coalesce(d.provider_id, l.provider_id) || ' on ' || coalesce(d.day, l.day) FROM provider_days d
+			FULL JOIN (SELECT provider_id, day, sum(reserved) AS r, sum(spent) AS s, sum(overcharge) AS o FROM ledger_entries
+				WHERE day IS NOT NULL GROUP BY 1, 2) l ON l.provider_id = d.provider_id AND l.day = d.day
+			WHERE d.provider_id IS NULL OR d.reserved <> coalesce(l.r, 0) OR d.spent <> coalesce(l.s, 0)
+			   OR d.overcharge <> coalesce(l.o, 0)`},
+		{3, "provider_days: reserved + spent − overcharge is within the day's budget", `
+			SELECT 'provider ' || provider_id || ' on ' || day FROM provider_days
+			WHERE reserved < 0 OR spent < 0 OR overcharge < 0 OR reserved > 0 AND reserved + spent - overcharge > budget`},
+		{3, "a reservation counts for the day it was made on, and what follows it for the same day", `
+			SELECT 'ledger entry ' || e.id FROM ledger_entries e
+			WHERE e.kind = 'RESERVATION' AND e.day <> (e.created_at AT TIME ZONE 'UTC')::date
+			UNION ALL
+			SELECT 'ledger entry ' || e.id FROM ledger_entries e
+			WHERE e.kind <> 'RESERVATION' AND e.day IS NOT NULL AND NOT EXISTS (SELECT FROM ledger_entries r
+				WHERE r.fulfillment_id = e.fulfillment_id AND r.provider_id = e.provider_id AND r.day = e.day AND r.kind = 'RESERVATION')`},
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -28,13 +29,41 @@ func (s *Store) Credentials(ctx context.Context, providerID uuid.UUID) ([]byte, 
 	return row.Credentials, nil
 }
 
-// LockProvider reads a provider of an account for change.
+// LockProvider reads a provider of an account, with its sums of today, for change.
 func (t *Tx) LockProvider(ctx context.Context, accountID, providerID uuid.UUID) (*order.Provider, error) {
 	row, err := t.queries.ProviderLock(ctx, accountID, providerID)
 	if err != nil {
 		return nil, domainError("lock provider", err)
 	}
-	return providerOf(row), nil
+	p := providerOf(row)
+	days, err := t.queries.ProviderDays(ctx, accountID, []uuid.UUID{providerID}, order.DayOf(t.Now))
+	if err != nil {
+		return nil, fmt.Errorf("read provider's day: %w", err)
+	}
+	for _, day := range days {
+		p.Today = sumsOfDay(day)
+	}
+	return p, nil
+}
+
+// ProviderDays reads, for an account's providers, the sums of one day; those of which nothing was reserved on it are
+// missing from the answer.
+func (s *Store) ProviderDays(
+	ctx context.Context, accountID uuid.UUID, providerIDs []uuid.UUID, day time.Time,
+) (map[uuid.UUID]order.Sums, error) {
+	list, err := s.queries.ProviderDays(ctx, accountID, providerIDs, order.DayOf(day))
+	if err != nil {
+		return nil, fmt.Errorf("read providers' days: %w", err)
+	}
+	days := make(map[uuid.UUID]order.Sums, len(list))
+	for _, row := range list {
+		days[row.ProviderID] = sumsOfDay(row)
+	}
+	return days, nil
+}
+
+func sumsOfDay(row db.ProviderDay) order.Sums {
+	return order.Sums{Reserved: row.Reserved, Spent: row.Spent, Overcharge: row.Overcharge}
 }
 
 // InsertProvider writes a new provider. It fails with order.ErrNameTaken.

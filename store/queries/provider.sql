@@ -20,24 +20,49 @@ SELECT * FROM providers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE;
 SELECT * FROM providers WHERE id = $1;
 
 -- name: ProviderGetMany :many
-SELECT * FROM providers WHERE id = ANY(@ids::uuid[]) ORDER BY id;
+-- With the sums of one day. After ProviderLockBudgeted, as a statement of its own: a join under the lock would still show
+-- the day as it was before the lock was waited for.
+SELECT sqlc.embed(providers), coalesce(d.reserved, 0)::numeric AS day_reserved, coalesce(d.spent, 0)::numeric AS day_spent,
+    coalesce(d.overcharge, 0)::numeric AS day_overcharge
+FROM providers LEFT JOIN provider_days d ON d.provider_id = providers.id AND d.day = @day::date
+WHERE providers.id = ANY(@ids::uuid[]) ORDER BY providers.id;
 
--- name: ProviderLockBudgeted :many
-SELECT * FROM providers WHERE id = ANY(@ids::uuid[]) AND budget IS NOT NULL ORDER BY id FOR NO KEY UPDATE;
+-- name: ProviderLockBudgeted :exec
+SELECT id FROM providers WHERE id = ANY(@ids::uuid[]) AND (budget IS NOT NULL OR day_budget IS NOT NULL)
+ORDER BY id FOR NO KEY UPDATE;
 
 -- name: ProviderCount :exec
--- Moves the sums of the ledger. Rows are locked in one order everywhere, those with a budget first: routing has locked
--- these already, and groups must not wait for each other in a circle.
-WITH held AS (SELECT id FROM providers WHERE id = ANY(@ids::uuid[]) ORDER BY budget IS NULL, id FOR NO KEY UPDATE)
-UPDATE providers p SET reserved = p.reserved + u.reserved::numeric, spent = p.spent + u.spent::numeric,
-    overcharge = p.overcharge + u.overcharge::numeric
-FROM held JOIN (SELECT unnest(@ids::uuid[]) AS id, unnest(@reserveds::text[]) AS reserved,
-        unnest(@spents::text[]) AS spent, unnest(@overcharges::text[]) AS overcharge) u ON u.id = held.id
+-- Moves the sums of the ledger, of providers and of their days. Rows are locked in one order everywhere, those with a
+-- budget first: routing has locked these already, and groups must not wait for each other in a circle. Nobody moves a day
+-- without its provider's lock.
+WITH moved AS (
+    SELECT unnest(@ids::uuid[]) AS id, NULLIF(unnest(@days::text[]), '')::date AS day,
+        unnest(@reserveds::text[])::numeric AS reserved, unnest(@spents::text[])::numeric AS spent,
+        unnest(@overcharges::text[])::numeric AS overcharge
+), held AS (
+    SELECT id, account_id, day_budget FROM providers WHERE id = ANY(@ids::uuid[])
+    ORDER BY budget IS NULL AND day_budget IS NULL, id FOR NO KEY UPDATE
+), days AS (
+    INSERT INTO provider_days AS d (provider_id, day, account_id, budget, reserved, spent, overcharge)
+    SELECT moved.id, moved.day, held.account_id, held.day_budget, moved.reserved, moved.spent, moved.overcharge
+    FROM moved JOIN held ON held.id = moved.id WHERE moved.day IS NOT NULL
+    ON CONFLICT (provider_id, day) DO UPDATE SET reserved = d.reserved + excluded.reserved, spent = d.spent + excluded.spent,
+        overcharge = d.overcharge + excluded.overcharge,
+        budget = CASE WHEN excluded.reserved > 0 AND d.day = @today::date THEN excluded.budget ELSE d.budget END
+)
+UPDATE providers p SET reserved = p.reserved + u.reserved, spent = p.spent + u.spent, overcharge = p.overcharge + u.overcharge
+FROM held JOIN (SELECT id, sum(reserved) AS reserved, sum(spent) AS spent, sum(overcharge) AS overcharge FROM moved
+        GROUP BY id) u ON u.id = held.id
 WHERE p.id = held.id;
+
+-- name: ProviderDays :many
+SELECT * FROM provider_days WHERE account_id = @account_id AND provider_id = ANY(@ids::uuid[]) AND day = @day::date
+ORDER BY provider_id;
 
 -- name: ProviderAttention :exec
 WITH held AS (
-    SELECT id FROM providers WHERE id = ANY(@ids::uuid[]) AND attention = '' ORDER BY budget IS NULL, id FOR NO KEY UPDATE
+    SELECT id FROM providers WHERE id = ANY(@ids::uuid[]) AND attention = ''
+    ORDER BY budget IS NULL AND day_budget IS NULL, id FOR NO KEY UPDATE
 )
 UPDATE providers p SET attention = u.attention
 FROM held JOIN (SELECT unnest(@ids::uuid[]) AS id, unnest(@attentions::text[]) AS attention) u ON u.id = held.id

@@ -200,6 +200,16 @@ type Provider struct {
 	Weight       int32
 }
 
+type ProviderDay struct {
+	ProviderID uuid.UUID
+	Day        time.Time
+	AccountID  uuid.UUID
+	Budget     *decimal.Decimal
+	Reserved   decimal.Decimal
+	Spent      decimal.Decimal
+	Overcharge decimal.Decimal
+}
+
 type Schedule struct {
 	ID        uuid.UUID
 	AccountID uuid.UUID

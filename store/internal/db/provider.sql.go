@@ -357,7 +357,8 @@ func (q *Queries) OfferUpdate(ctx context.Context, arg OfferUpdateParams) (Offer
 
 const providerAttention = `-- name: ProviderAttention :exec
 WITH held AS (
-    SELECT id FROM providers WHERE id = ANY($1::uuid[]) AND attention = '' ORDER BY budget IS NULL, id FOR NO KEY UPDATE
+    SELECT id FROM providers WHERE id = ANY($1::uuid[]) AND attention = ''
+    ORDER BY budget IS NULL AND day_budget IS NULL, id FOR NO KEY UPDATE
 )
 UPDATE providers p SET attention = u.attention
 FROM held JOIN (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS attention) u ON u.id = held.id
@@ -407,24 +408,82 @@ func (q *Queries) ProviderByName(ctx context.Context, accountID uuid.UUID, name 
 }
 
 const providerCount = `-- name: ProviderCount :exec
-WITH held AS (SELECT id FROM providers WHERE id = ANY($1::uuid[]) ORDER BY budget IS NULL, id FOR NO KEY UPDATE)
-UPDATE providers p SET reserved = p.reserved + u.reserved::numeric, spent = p.spent + u.spent::numeric,
-    overcharge = p.overcharge + u.overcharge::numeric
-FROM held JOIN (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS reserved,
-        unnest($3::text[]) AS spent, unnest($4::text[]) AS overcharge) u ON u.id = held.id
+WITH moved AS (
+    SELECT unnest($1::uuid[]) AS id, NULLIF(unnest($2::text[]), '')::date AS day,
+        unnest($3::text[])::numeric AS reserved, unnest($4::text[])::numeric AS spent,
+        unnest($5::text[])::numeric AS overcharge
+), held AS (
+    SELECT id, account_id, day_budget FROM providers WHERE id = ANY($1::uuid[])
+    ORDER BY budget IS NULL AND day_budget IS NULL, id FOR NO KEY UPDATE
+), days AS (
+    INSERT INTO provider_days AS d (provider_id, day, account_id, budget, reserved, spent, overcharge)
+    SELECT moved.id, moved.day, held.account_id, held.day_budget, moved.reserved, moved.spent, moved.overcharge
+    FROM moved JOIN held ON held.id = moved.id WHERE moved.day IS NOT NULL
+    ON CONFLICT (provider_id, day) DO UPDATE SET reserved = d.reserved + excluded.reserved, spent = d.spent + excluded.spent,
+        overcharge = d.overcharge + excluded.overcharge,
+        budget = CASE WHEN excluded.reserved > 0 AND d.day = $6::date THEN excluded.budget ELSE d.budget END
+)
+UPDATE providers p SET reserved = p.reserved + u.reserved, spent = p.spent + u.spent, overcharge = p.overcharge + u.overcharge
+FROM held JOIN (SELECT id, sum(reserved) AS reserved, sum(spent) AS spent, sum(overcharge) AS overcharge FROM moved
+        GROUP BY id) u ON u.id = held.id
 WHERE p.id = held.id
 `
 
-// Moves the sums of the ledger. Rows are locked in one order everywhere, those with a budget first: routing has locked
-// these already, and groups must not wait for each other in a circle.
-func (q *Queries) ProviderCount(ctx context.Context, ids []uuid.UUID, reserveds []string, spents []string, overcharges []string) error {
+type ProviderCountParams struct {
+	Ids         []uuid.UUID
+	Days        []string
+	Reserveds   []string
+	Spents      []string
+	Overcharges []string
+	Today       time.Time
+}
+
+// Moves the sums of the ledger, of providers and of their days. Rows are locked in one order everywhere, those with a
+// budget first: routing has locked these already, and groups must not wait for each other in a circle. Nobody moves a day
+// without its provider's lock.
+func (q *Queries) ProviderCount(ctx context.Context, arg ProviderCountParams) error {
 	_, err := q.db.Exec(ctx, providerCount,
-		ids,
-		reserveds,
-		spents,
-		overcharges,
+		arg.Ids,
+		arg.Days,
+		arg.Reserveds,
+		arg.Spents,
+		arg.Overcharges,
+		arg.Today,
 	)
 	return err
+}
+
+const providerDays = `-- name: ProviderDays :many
+SELECT provider_id, day, account_id, budget, reserved, spent, overcharge FROM provider_days WHERE account_id = $1 AND provider_id = ANY($2::uuid[]) AND day = $3::date
+ORDER BY provider_id
+`
+
+func (q *Queries) ProviderDays(ctx context.Context, accountID uuid.UUID, ids []uuid.UUID, day time.Time) ([]ProviderDay, error) {
+	rows, err := q.db.Query(ctx, providerDays, accountID, ids, day)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ProviderDay
+	for rows.Next() {
+		var i ProviderDay
+		if err := rows.Scan(
+			&i.ProviderID,
+			&i.Day,
+			&i.AccountID,
+			&i.Budget,
+			&i.Reserved,
+			&i.Spent,
+			&i.Overcharge,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const providerGet = `-- name: ProviderGet :one
@@ -465,44 +524,59 @@ func (q *Queries) ProviderGet(ctx context.Context, id uuid.UUID) (Provider, erro
 }
 
 const providerGetMany = `-- name: ProviderGetMany :many
-SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight FROM providers WHERE id = ANY($1::uuid[]) ORDER BY id
+SELECT providers.id, providers.account_id, providers.name, providers.adapter, providers.base_url, providers.credentials, providers.enabled, providers.simulated, providers.paused_reason, providers.paused_at, providers.timeout_ms, providers.concurrency, providers.budget, providers.currency, providers.reserved, providers.spent, providers.overcharge, providers.attention, providers.created_at, providers.updated_at, providers.day_budget, providers.rate_calls, providers.rate_per_ms, providers.priority, providers.weight, coalesce(d.reserved, 0)::numeric AS day_reserved, coalesce(d.spent, 0)::numeric AS day_spent,
+    coalesce(d.overcharge, 0)::numeric AS day_overcharge
+FROM providers LEFT JOIN provider_days d ON d.provider_id = providers.id AND d.day = $1::date
+WHERE providers.id = ANY($2::uuid[]) ORDER BY providers.id
 `
 
-func (q *Queries) ProviderGetMany(ctx context.Context, ids []uuid.UUID) ([]Provider, error) {
-	rows, err := q.db.Query(ctx, providerGetMany, ids)
+type ProviderGetManyRow struct {
+	Provider      Provider
+	DayReserved   decimal.Decimal
+	DaySpent      decimal.Decimal
+	DayOvercharge decimal.Decimal
+}
+
+// With the sums of one day. After ProviderLockBudgeted, as a statement of its own: a join under the lock would still show
+// the day as it was before the lock was waited for.
+func (q *Queries) ProviderGetMany(ctx context.Context, day time.Time, ids []uuid.UUID) ([]ProviderGetManyRow, error) {
+	rows, err := q.db.Query(ctx, providerGetMany, day, ids)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Provider
+	var items []ProviderGetManyRow
 	for rows.Next() {
-		var i Provider
+		var i ProviderGetManyRow
 		if err := rows.Scan(
-			&i.ID,
-			&i.AccountID,
-			&i.Name,
-			&i.Adapter,
-			&i.BaseUrl,
-			&i.Credentials,
-			&i.Enabled,
-			&i.Simulated,
-			&i.PausedReason,
-			&i.PausedAt,
-			&i.TimeoutMs,
-			&i.Concurrency,
-			&i.Budget,
-			&i.Currency,
-			&i.Reserved,
-			&i.Spent,
-			&i.Overcharge,
-			&i.Attention,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-			&i.DayBudget,
-			&i.RateCalls,
-			&i.RatePerMs,
-			&i.Priority,
-			&i.Weight,
+			&i.Provider.ID,
+			&i.Provider.AccountID,
+			&i.Provider.Name,
+			&i.Provider.Adapter,
+			&i.Provider.BaseUrl,
+			&i.Provider.Credentials,
+			&i.Provider.Enabled,
+			&i.Provider.Simulated,
+			&i.Provider.PausedReason,
+			&i.Provider.PausedAt,
+			&i.Provider.TimeoutMs,
+			&i.Provider.Concurrency,
+			&i.Provider.Budget,
+			&i.Provider.Currency,
+			&i.Provider.Reserved,
+			&i.Provider.Spent,
+			&i.Provider.Overcharge,
+			&i.Provider.Attention,
+			&i.Provider.CreatedAt,
+			&i.Provider.UpdatedAt,
+			&i.Provider.DayBudget,
+			&i.Provider.RateCalls,
+			&i.Provider.RatePerMs,
+			&i.Provider.Priority,
+			&i.Provider.Weight,
+			&i.DayReserved,
+			&i.DaySpent,
+			&i.DayOvercharge,
 		); err != nil {
 			return nil, err
 		}
@@ -632,54 +706,14 @@ func (q *Queries) ProviderLock(ctx context.Context, accountID uuid.UUID, iD uuid
 	return i, err
 }
 
-const providerLockBudgeted = `-- name: ProviderLockBudgeted :many
-SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight FROM providers WHERE id = ANY($1::uuid[]) AND budget IS NOT NULL ORDER BY id FOR NO KEY UPDATE
+const providerLockBudgeted = `-- name: ProviderLockBudgeted :exec
+SELECT id FROM providers WHERE id = ANY($1::uuid[]) AND (budget IS NOT NULL OR day_budget IS NOT NULL)
+ORDER BY id FOR NO KEY UPDATE
 `
 
-func (q *Queries) ProviderLockBudgeted(ctx context.Context, ids []uuid.UUID) ([]Provider, error) {
-	rows, err := q.db.Query(ctx, providerLockBudgeted, ids)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Provider
-	for rows.Next() {
-		var i Provider
-		if err := rows.Scan(
-			&i.ID,
-			&i.AccountID,
-			&i.Name,
-			&i.Adapter,
-			&i.BaseUrl,
-			&i.Credentials,
-			&i.Enabled,
-			&i.Simulated,
-			&i.PausedReason,
-			&i.PausedAt,
-			&i.TimeoutMs,
-			&i.Concurrency,
-			&i.Budget,
-			&i.Currency,
-			&i.Reserved,
-			&i.Spent,
-			&i.Overcharge,
-			&i.Attention,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-			&i.DayBudget,
-			&i.RateCalls,
-			&i.RatePerMs,
-			&i.Priority,
-			&i.Weight,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) ProviderLockBudgeted(ctx context.Context, ids []uuid.UUID) error {
+	_, err := q.db.Exec(ctx, providerLockBudgeted, ids)
+	return err
 }
 
 const providerUpdate = `-- name: ProviderUpdate :one
