@@ -27,8 +27,8 @@ type OfferInput struct {
 	UnitPrice      *order.Money // in the provider's currency
 	MinQuantity    *int         // default 1
 	MaxQuantity    *int         // default 0: unlimited
-	AvailableFrom  *time.Time
-	AvailableUntil *time.Time
+	AvailableFrom  *time.Time   // zero: it always was
+	AvailableUntil *time.Time   // zero: it stays
 	SLA            *time.Duration
 	CoolDown       *time.Duration
 	Enabled        *bool // default true
@@ -138,13 +138,20 @@ func (input *OfferInput) apply(o *order.Offer) error {
 	set(&o.SLA, input.SLA)
 	set(&o.CoolDown, input.CoolDown)
 	set(&o.Enabled, input.Enabled)
-	if input.AvailableFrom != nil {
-		o.AvailableFrom = input.AvailableFrom
-	}
-	if input.AvailableUntil != nil {
-		o.AvailableUntil = input.AvailableUntil
-	}
+	setBound(&o.AvailableFrom, input.AvailableFrom)
+	setBound(&o.AvailableUntil, input.AvailableUntil)
 	return append(input.applyPrice(o), checkOffer(o)...).Err()
+}
+
+// setBound sets an end of a time window where one is named; the zero time takes it away.
+func setBound(bound **time.Time, wanted *time.Time) {
+	switch {
+	case wanted == nil:
+	case wanted.IsZero():
+		*bound = nil
+	default:
+		*bound = wanted
+	}
 }
 
 func (input *OfferInput) applyPrice(o *order.Offer) order.Faults {

@@ -69,6 +69,15 @@ func TestOffers(t *testing.T) {
 	if !changed.UnitPrice.Equal(amount("6")) || changed.MaxQuantity != 9 || changed.Name != "Poster" || changed.ExternalID != "poster" {
 		t.Errorf("changed to %+v", changed)
 	}
+	later := now.Add(time.Hour)
+	changed, err = s.UpdateOffer(s.ctx(), s.who, made.ID, fulfillment.OfferInput{AvailableFrom: &now, AvailableUntil: &later})
+	if err != nil || changed.AvailableFrom == nil || changed.AvailableUntil == nil {
+		t.Errorf("with a window: %+v, %v", changed, err)
+	}
+	changed, err = s.UpdateOffer(s.ctx(), s.who, made.ID, fulfillment.OfferInput{AvailableFrom: &time.Time{}})
+	if err != nil || changed.AvailableFrom != nil || changed.AvailableUntil == nil {
+		t.Errorf("without a beginning: %+v, %v", changed, err)
+	}
 	_, err = s.SetOffersEnabled(s.ctx(), s.who, []uuid.UUID{made.ID, id.New(id.Offer)}, false)
 	wantFaults(t, err, "ids.1 NOT_FOUND")
 	if enabled := query[bool](s, "SELECT enabled FROM offers"); !slices.Equal(enabled, []bool{true}) {

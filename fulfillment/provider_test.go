@@ -65,7 +65,12 @@ func TestProviderFaults(t *testing.T) {
 		"password":       {func(in *fulfillment.ProviderInput) { in.BaseURL = new("https://a:b@provider.example") }, "baseUrl INVALID"},
 		"broken address": {func(in *fulfillment.ProviderInput) { in.BaseURL = new("https://%zz") }, "baseUrl INVALID"},
 		"budget":         {func(in *fulfillment.ProviderInput) { in.Budget = new(amount("-1")) }, "budget INVALID"},
-		"key":            {func(in *fulfillment.ProviderInput) { in.IdempotencyKey = "\x00" }, "idempotencyKey INVALID"},
+		"day budget":     {func(in *fulfillment.ProviderInput) { in.DayBudget = new(amount("-1")) }, "dayBudget INVALID"},
+		"rate":           {func(in *fulfillment.ProviderInput) { in.RateLimit = &order.RateLimit{Per: time.Second} }, "rateLimit.calls OUT_OF_RANGE"},
+		"rate's time": {
+			func(in *fulfillment.ProviderInput) { in.RateLimit = &order.RateLimit{Calls: 1, Per: 25 * time.Hour} }, "rateLimit.per OUT_OF_RANGE",
+		},
+		"key": {func(in *fulfillment.ProviderInput) { in.IdempotencyKey = "\x00" }, "idempotencyKey INVALID"},
 	} {
 		_, err := s.CreateProvider(s.ctx(), s.who, providerInput(test.change))
 		if got := faultTexts(faultsOf(t, err)); !slices.Equal(got, []string{test.want}) {

@@ -99,8 +99,9 @@ func TestGroupsDontWaitInACircle(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
 	free := s.providerWith(fulfillment.ProviderInput{Name: new("free")})
+	daily := s.providerWith(fulfillment.ProviderInput{Name: new("daily"), DayBudget: new(amount("1000000"))})
 	budgeted := s.providerWith(fulfillment.ProviderInput{Name: new("budgeted"), Budget: new(amount("1000000"))})
-	for service, provider := range map[string]*order.Provider{"a": free, "b": budgeted} {
+	for service, provider := range map[string]*order.Provider{"a": free, "b": budgeted, "c": daily} {
 		_, err := s.CreateOffer(s.ctx(), s.who, offerInput(func(in *fulfillment.OfferInput) {
 			in.ProviderID, in.ServiceType, in.ExternalID = provider.ID, &service, service
 		}))
@@ -108,7 +109,7 @@ func TestGroupsDontWaitInACircle(t *testing.T) {
 	}
 	for range 120 {
 		s.place(func(d *order.Draft) {
-			d.Lines = []order.LineDraft{{ServiceType: "a", Quantity: 1}, {ServiceType: "b", Quantity: 1}}
+			d.Lines = []order.LineDraft{{ServiceType: "a", Quantity: 1}, {ServiceType: "b", Quantity: 1}, {ServiceType: "c", Quantity: 1}}
 		})
 	}
 	tasks := s.claim()
@@ -157,6 +158,8 @@ func TestAnything(t *testing.T) {
 	for _, price := range []string{"1", "2", "3"} {
 		world.providers = append(world.providers, s.provider(price, price))
 	}
+	_, err := s.UpdateProvider(s.ctx(), s.who, world.providers[0].ID, fulfillment.ProviderInput{DayBudget: new(amount("30"))})
+	must(t, err)
 	s.setCapabilities(world.providers[1], order.Capabilities{Idempotency: order.IdempotencyReference, Lookup: true, Cancel: true})
 	var placed []*order.Order
 	for i := range 60 {

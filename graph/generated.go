@@ -115,6 +115,8 @@ type OrderEventResolver interface {
 	Fulfillment(ctx context.Context, obj *order.Event) (*order.Fulfillment, error)
 }
 type ProviderResolver interface {
+	Today(ctx context.Context, obj *order.Provider) (*ProviderDay, error)
+
 	Offers(ctx context.Context, obj *order.Provider, filter *OfferFilter, first *int, after *string, last *int, before *string) (*OfferConnection, error)
 }
 type QueryResolver interface {
@@ -225,6 +227,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("OrderSort", ec.unmarshalInputOrderSort),
 			graphql.NewInputUnmarshaler("PauseProviderInput", ec.unmarshalInputPauseProviderInput),
 			graphql.NewInputUnmarshaler("ProviderFilter", ec.unmarshalInputProviderFilter),
+			graphql.NewInputUnmarshaler("ProviderRateLimitInput", ec.unmarshalInputProviderRateLimitInput),
 			graphql.NewInputUnmarshaler("ProviderSort", ec.unmarshalInputProviderSort),
 			graphql.NewInputUnmarshaler("ResumeProviderInput", ec.unmarshalInputResumeProviderInput),
 			graphql.NewInputUnmarshaler("RevokeApiKeyInput", ec.unmarshalInputRevokeApiKeyInput),
@@ -1595,6 +1598,12 @@ type Provider implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER
   concurrency: Int @allow(roles: [ADMIN, OPERATOR, VIEWER])
   "The most that may be reserved and spent with it; null: unlimited."
   budget: Money @allow(roles: [ADMIN, OPERATOR, VIEWER])
+  "The most that may be reserved and spent with it on each day (UTC); null: unlimited."
+  dayBudget: Money @allow(roles: [ADMIN, OPERATOR, VIEWER])
+  "What of this is taken today."
+  today: ProviderDay! @allow(roles: [ADMIN, OPERATOR, VIEWER])
+  "How often it may be called; null: as often as wanted."
+  rateLimit: ProviderRateLimit @allow(roles: [ADMIN, OPERATOR, VIEWER])
   "In which currency its budget and sums are."
   currency: CurrencyCode!
   "Promised to it, not charged yet."
@@ -1622,6 +1631,34 @@ type Provider implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER
   createdAt: DateTime!
   "When its settings last changed."
   updatedAt: DateTime!
+}
+
+"What the reservations made with a provider on one day (UTC) have come to, whenever they were charged or released."
+type ProviderDay @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "When the day began."
+  day: DateTime!
+  "Promised to the provider, not charged yet."
+  reserved: Money!
+  "What it charged."
+  spent: Money!
+  "The part of spent above what was reserved for it."
+  overcharge: Money!
+}
+
+"How often a provider is called by all processes together: so many calls at once after a rest, then evenly over the time."
+type ProviderRateLimit @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "How many calls."
+  calls: Int!
+  "In which time."
+  per: Duration!
+}
+
+"How often a provider may be called by all processes together: so many calls at once after a rest, then evenly over the time."
+input ProviderRateLimitInput {
+  "How many calls: 1 to 1,000,000."
+  calls: Int!
+  "In which time: PT1S to PT24H."
+  per: Duration!
 }
 
 "A page of providers."
@@ -1686,6 +1723,10 @@ input CreateProviderInput {
   currency: CurrencyCode
   "The most that may be reserved and spent with it; null: unlimited."
   budget: MoneyInput
+  "The most that may be reserved and spent with it on each day (UTC); null: unlimited."
+  dayBudget: MoneyInput
+  "How often it may be called; null: as often as wanted."
+  rateLimit: ProviderRateLimitInput
   "Whether it takes part in routing at all; true where not given."
   isEnabled: Boolean
   "Whether it only pretends, so that test-mode keys may reach it; false where not given."
@@ -1716,6 +1757,10 @@ input UpdateProviderInput {
   credentials: JSON
   "The most that may be reserved and spent with it; null: unlimited."
   budget: MoneyInput
+  "The most that may be reserved and spent with it on each day (UTC); null: unlimited."
+  dayBudget: MoneyInput
+  "How often it may be called; null: as often as wanted."
+  rateLimit: ProviderRateLimitInput
   "Whether it takes part in routing at all."
   isEnabled: Boolean
   "How long one call may take: PT1S to PT10M."
@@ -4125,6 +4170,12 @@ func (ec *executionContext) childFields_Provider(ctx context.Context, field grap
 		return ec.fieldContext_Provider_concurrency(ctx, field)
 	case "budget":
 		return ec.fieldContext_Provider_budget(ctx, field)
+	case "dayBudget":
+		return ec.fieldContext_Provider_dayBudget(ctx, field)
+	case "today":
+		return ec.fieldContext_Provider_today(ctx, field)
+	case "rateLimit":
+		return ec.fieldContext_Provider_rateLimit(ctx, field)
 	case "currency":
 		return ec.fieldContext_Provider_currency(ctx, field)
 	case "reserved":
@@ -4159,6 +4210,20 @@ func (ec *executionContext) childFields_ProviderConnection(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type ProviderConnection", field.Name)
 }
 
+func (ec *executionContext) childFields_ProviderDay(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "day":
+		return ec.fieldContext_ProviderDay_day(ctx, field)
+	case "reserved":
+		return ec.fieldContext_ProviderDay_reserved(ctx, field)
+	case "spent":
+		return ec.fieldContext_ProviderDay_spent(ctx, field)
+	case "overcharge":
+		return ec.fieldContext_ProviderDay_overcharge(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProviderDay", field.Name)
+}
+
 func (ec *executionContext) childFields_ProviderEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cursor":
@@ -4167,6 +4232,16 @@ func (ec *executionContext) childFields_ProviderEdge(ctx context.Context, field 
 		return ec.fieldContext_ProviderEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProviderEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ProviderRateLimit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "calls":
+		return ec.fieldContext_ProviderRateLimit_calls(ctx, field)
+	case "per":
+		return ec.fieldContext_ProviderRateLimit_per(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProviderRateLimit", field.Name)
 }
 
 func (ec *executionContext) childFields_Queue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12614,6 +12689,102 @@ func (ec *executionContext) fieldContext_Provider_budget(_ context.Context, fiel
 	return fc, nil
 }
 
+func (ec *executionContext) _Provider_dayBudget(ctx context.Context, field graphql.CollectedField, obj *order.Provider) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Provider_dayBudget(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DayBudgetMoney(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐMoney(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Provider_dayBudget(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Provider",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Provider_today(ctx context.Context, field graphql.CollectedField, obj *order.Provider) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Provider_today(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Provider().Today(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ProviderDay) graphql.Marshaler {
+			return ec.marshalNProviderDay2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐProviderDay(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Provider_today(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Provider",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProviderDay(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Provider_rateLimit(ctx context.Context, field graphql.CollectedField, obj *order.Provider) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Provider_rateLimit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RateLimit(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.RateLimit) graphql.Marshaler {
+			return ec.marshalOProviderRateLimit2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐRateLimit(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Provider_rateLimit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Provider",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProviderRateLimit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Provider_currency(ctx context.Context, field graphql.CollectedField, obj *order.Provider) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12965,6 +13136,125 @@ func (ec *executionContext) fieldContext_ProviderConnection_totalCount(_ context
 	return graphql.NewScalarFieldContext("ProviderConnection", field, false, false, "Int")
 }
 
+func (ec *executionContext) _ProviderDay_day(ctx context.Context, field graphql.CollectedField, obj *ProviderDay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderDay_day(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Day, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderDay_day(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderDay", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ProviderDay_reserved(ctx context.Context, field graphql.CollectedField, obj *ProviderDay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderDay_reserved(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reserved, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Money) graphql.Marshaler {
+			return ec.marshalNMoney2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderDay_reserved(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProviderDay",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProviderDay_spent(ctx context.Context, field graphql.CollectedField, obj *ProviderDay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderDay_spent(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Spent, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Money) graphql.Marshaler {
+			return ec.marshalNMoney2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderDay_spent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProviderDay",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProviderDay_overcharge(ctx context.Context, field graphql.CollectedField, obj *ProviderDay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderDay_overcharge(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Overcharge, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Money) graphql.Marshaler {
+			return ec.marshalNMoney2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderDay_overcharge(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProviderDay",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ProviderEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *ProviderEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13018,6 +13308,52 @@ func (ec *executionContext) fieldContext_ProviderEdge_node(_ context.Context, fi
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ProviderRateLimit_calls(ctx context.Context, field graphql.CollectedField, obj *order.RateLimit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderRateLimit_calls(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Calls, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderRateLimit_calls(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderRateLimit", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ProviderRateLimit_per(ctx context.Context, field graphql.CollectedField, obj *order.RateLimit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderRateLimit_per(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Per, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Duration) graphql.Marshaler {
+			return ec.marshalNDuration2timeᚐDuration(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderRateLimit_per(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderRateLimit", field, false, false, "Duration")
 }
 
 func (ec *executionContext) _Query_node(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -19180,7 +19516,7 @@ func (ec *executionContext) unmarshalInputCreateProviderInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "idempotencyKey", "adapter", "baseUrl", "credentials", "currency", "budget", "isEnabled", "isSimulated", "timeout", "concurrency"}
+	fieldsInOrder := [...]string{"name", "idempotencyKey", "adapter", "baseUrl", "credentials", "currency", "budget", "dayBudget", "rateLimit", "isEnabled", "isSimulated", "timeout", "concurrency"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19236,6 +19572,20 @@ func (ec *executionContext) unmarshalInputCreateProviderInput(ctx context.Contex
 				return it, err
 			}
 			it.Budget = data
+		case "dayBudget":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dayBudget"))
+			data, err := ec.unmarshalOMoneyInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐMoney(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DayBudget = data
+		case "rateLimit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rateLimit"))
+			data, err := ec.unmarshalOProviderRateLimitInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐRateLimit(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RateLimit = data
 		case "isEnabled":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isEnabled"))
 			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
@@ -20128,6 +20478,55 @@ func UnmarshalProviderFilter(ctx context.Context, raw any) (ProviderFilter, erro
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputProviderRateLimitInput(ctx context.Context, obj any) (order.RateLimit, error) {
+	var it order.RateLimit
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"calls", "per"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "calls":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("calls"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Calls = data
+		case "per":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("per"))
+			data, err := ec.unmarshalNDuration2timeᚐDuration(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Per = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalProviderRateLimitInput unmarshals raw into the ProviderRateLimitInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalProviderRateLimitInput(ctx context.Context, raw any) (order.RateLimit, error) {
+	var out order.RateLimit
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ProviderRateLimitInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputProviderSort(ctx context.Context, obj any) (ProviderSort, error) {
 	var it ProviderSort
 	if obj == nil {
@@ -20698,14 +21097,14 @@ func (ec *executionContext) unmarshalInputUpdateOfferInput(ctx context.Context, 
 			if err != nil {
 				return it, err
 			}
-			it.AvailableFrom = data
+			it.AvailableFrom = graphql.OmittableOf(data)
 		case "availableUntil":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("availableUntil"))
 			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.AvailableUntil = data
+			it.AvailableUntil = graphql.OmittableOf(data)
 		case "sla":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sla"))
 			data, err := ec.unmarshalODuration2ᚖtimeᚐDuration(ctx, v)
@@ -20755,7 +21154,7 @@ func (ec *executionContext) unmarshalInputUpdateProviderInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "baseUrl", "credentials", "budget", "isEnabled", "timeout", "concurrency"}
+	fieldsInOrder := [...]string{"id", "name", "baseUrl", "credentials", "budget", "dayBudget", "rateLimit", "isEnabled", "timeout", "concurrency"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -20797,6 +21196,20 @@ func (ec *executionContext) unmarshalInputUpdateProviderInput(ctx context.Contex
 				return it, err
 			}
 			it.Budget = graphql.OmittableOf(data)
+		case "dayBudget":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dayBudget"))
+			data, err := ec.unmarshalOMoneyInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐMoney(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DayBudget = graphql.OmittableOf(data)
+		case "rateLimit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rateLimit"))
+			data, err := ec.unmarshalOProviderRateLimitInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐRateLimit(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RateLimit = graphql.OmittableOf(data)
 		case "isEnabled":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isEnabled"))
 			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
@@ -23569,6 +23982,22 @@ func (ec *executionContext) _Provider(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "dayBudget":
+			out.Values[i] = ec._Provider_dayBudget(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "today":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Provider_today(ctx, field, obj)
+				})
+		case "rateLimit":
+			out.Values[i] = ec._Provider_rateLimit(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "currency":
 			out.Values[i] = ec._Provider_currency(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -23675,6 +24104,54 @@ func (ec *executionContext) _ProviderConnection(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var providerDayImplementors = []string{"ProviderDay"}
+
+func (ec *executionContext) _ProviderDay(ctx context.Context, sel ast.SelectionSet, obj *ProviderDay) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, providerDayImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProviderDay")
+		case "day":
+			out.Values[i] = ec._ProviderDay_day(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reserved":
+			out.Values[i] = ec._ProviderDay_reserved(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "spent":
+			out.Values[i] = ec._ProviderDay_spent(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "overcharge":
+			out.Values[i] = ec._ProviderDay_overcharge(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var providerEdgeImplementors = []string{"ProviderEdge"}
 
 func (ec *executionContext) _ProviderEdge(ctx context.Context, sel ast.SelectionSet, obj *ProviderEdge) graphql.Marshaler {
@@ -23693,6 +24170,44 @@ func (ec *executionContext) _ProviderEdge(ctx context.Context, sel ast.Selection
 			}
 		case "node":
 			out.Values[i] = ec._ProviderEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var providerRateLimitImplementors = []string{"ProviderRateLimit"}
+
+func (ec *executionContext) _ProviderRateLimit(ctx context.Context, sel ast.SelectionSet, obj *order.RateLimit) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, providerRateLimitImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProviderRateLimit")
+		case "calls":
+			out.Values[i] = ec._ProviderRateLimit_calls(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "per":
+			out.Values[i] = ec._ProviderRateLimit_per(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -26751,6 +27266,14 @@ func (ec *executionContext) marshalNProviderConnection2ᚖgithubᚗcomᚋboostre
 	return ec._ProviderConnection(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNProviderDay2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐProviderDay(ctx context.Context, sel ast.SelectionSet, v *ProviderDay) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ProviderDay!")
+		return graphql.Null
+	}
+	return ec._ProviderDay(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNProviderEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐProviderEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*ProviderEdge) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -28103,6 +28626,21 @@ func (ec *executionContext) unmarshalOProviderFilter2ᚖgithubᚗcomᚋboostress
 		return nil, nil
 	}
 	res, err := ec.unmarshalInputProviderFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOProviderRateLimit2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐRateLimit(ctx context.Context, sel ast.SelectionSet, v *order.RateLimit) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ProviderRateLimit(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOProviderRateLimitInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐRateLimit(ctx context.Context, v any) (*order.RateLimit, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputProviderRateLimitInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 

@@ -243,6 +243,10 @@ type CreateProviderInput struct {
 	Currency *order.Currency `json:"currency,omitempty"`
 	// The most that may be reserved and spent with it; null: unlimited.
 	Budget *order.Money `json:"budget,omitempty"`
+	// The most that may be reserved and spent with it on each day (UTC); null: unlimited.
+	DayBudget *order.Money `json:"dayBudget,omitempty"`
+	// How often it may be called; null: as often as wanted.
+	RateLimit *order.RateLimit `json:"rateLimit,omitempty"`
 	// Whether it takes part in routing at all; true where not given.
 	IsEnabled *bool `json:"isEnabled,omitempty"`
 	// Whether it only pretends, so that test-mode keys may reach it; false where not given.
@@ -563,6 +567,18 @@ type ProviderConnection struct {
 	TotalCount int `json:"totalCount"`
 }
 
+// What the reservations made with a provider on one day (UTC) have come to, whenever they were charged or released.
+type ProviderDay struct {
+	// When the day began.
+	Day time.Time `json:"day"`
+	// Promised to the provider, not charged yet.
+	Reserved *order.Money `json:"reserved"`
+	// What it charged.
+	Spent *order.Money `json:"spent"`
+	// The part of spent above what was reserved for it.
+	Overcharge *order.Money `json:"overcharge"`
+}
+
 // One of the providers of a page.
 type ProviderEdge struct {
 	// Its place in the list, for after and before.
@@ -877,9 +893,9 @@ type UpdateOfferInput struct {
 	// The most units it takes; null: unlimited.
 	MaxQuantity graphql.Omittable[*int] `json:"maxQuantity,omitempty"`
 	// Since when it is available; null: it always was.
-	AvailableFrom *time.Time `json:"availableFrom,omitempty"`
+	AvailableFrom graphql.Omittable[*time.Time] `json:"availableFrom,omitempty"`
 	// Until when it is available; null: it stays.
-	AvailableUntil *time.Time `json:"availableUntil,omitempty"`
+	AvailableUntil graphql.Omittable[*time.Time] `json:"availableUntil,omitempty"`
 	// Within which time progress is expected; null: nothing is promised.
 	SLA graphql.Omittable[*time.Duration] `json:"sla,omitempty"`
 	// How long to wait between fulfillments of the same kind; null: not at all.
@@ -908,6 +924,10 @@ type UpdateProviderInput struct {
 	Credentials json.RawMessage `json:"credentials,omitempty"`
 	// The most that may be reserved and spent with it; null: unlimited.
 	Budget graphql.Omittable[*order.Money] `json:"budget,omitempty"`
+	// The most that may be reserved and spent with it on each day (UTC); null: unlimited.
+	DayBudget graphql.Omittable[*order.Money] `json:"dayBudget,omitempty"`
+	// How often it may be called; null: as often as wanted.
+	RateLimit graphql.Omittable[*order.RateLimit] `json:"rateLimit,omitempty"`
 	// Whether it takes part in routing at all.
 	IsEnabled *bool `json:"isEnabled,omitempty"`
 	// How long one call may take: PT1S to PT10M.

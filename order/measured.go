@@ -15,21 +15,14 @@ type Measured struct {
 	LastChosenAt     *time.Time     // when routing last gave it a fulfillment
 }
 
-// Today is what of a provider's daily budget is used, on the day (UTC) on which the provider was read.
-type Today struct {
-	Reserved   decimal.Decimal
-	Spent      decimal.Decimal
-	Overcharge decimal.Decimal // the part of Spent above what was reserved for it
-}
+// Today is what of a provider's daily budget is used, on the day (UTC) on which the provider was read: the sums of the
+// reservations made on it, and of what became of them.
+type Today = Sums
 
-// AffordsToday reports whether the provider's budget of the day has room for one more reservation. What it overcharged
-// today counts against the day.
+// AffordsToday reports whether the provider's budget of the day has room for one more reservation. A day with an
+// overcharge takes none.
 func (p *Provider) AffordsToday(amount decimal.Decimal) bool {
-	if p.DayBudget == nil {
-		return true
-	}
-	total, err := Sum(p.Today.Reserved, p.Today.Spent, amount)
-	return err == nil && total.Cmp(*p.DayBudget) <= 0
+	return p.Today.within(p.DayBudget, amount)
 }
 
 // BreakerOpen reports whether the provider is left alone because it failed too often.

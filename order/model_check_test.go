@@ -126,6 +126,7 @@ func (m *model) checkMoney(t *rapid.T) {
 		}
 	}
 	m.checkPrices(t)
+	m.checkDays(t)
 	if flagged := o.Attention != ""; o.Overcharge.IsPos() && !flagged {
 		t.Fatal("an overcharge, and no flag")
 	}

@@ -117,7 +117,7 @@ func must(t *rapid.T, err error) {
 
 // open begins a transaction.
 func (m *model) open() {
-	m.now = m.now.Add(time.Second)
+	m.now = m.now.Add(time.Hour) // days pass
 	copied := m.order
 	m.c = &order.Case{Order: &copied, Now: m.now, Actor: "system"}
 	for _, rowID := range m.ids {

@@ -30,13 +30,12 @@ type Provider struct {
 	Reserved     decimal.Decimal
 	Spent        decimal.Decimal
 	Overcharge   decimal.Decimal
-	Today        Sums   // what of these sums is of today's reservations; only where the store says that it was read
 	Attention    string // what a person must see to: it refused our credentials, say; "": nothing
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 
-	Measured Measured // only as of a read for routing, or of its health
-	Today    Today    // the same
+	Measured Measured // only as of a read for routing
+	Today    Today    // only as of a read for routing, or for change
 }
 
 // Open reports whether the provider is given new fulfillments. One that wants a person is not, until somebody has
@@ -51,7 +50,9 @@ type Sums struct {
 }
 
 // Committed returns what of a budget is taken.
-func (s Sums) Committed() (decimal.Decimal, error) { return Sum(s.Reserved, s.Spent, s.Overcharge.Neg()) }
+func (s Sums) Committed() (decimal.Decimal, error) {
+	return Sum(s.Reserved, s.Spent, s.Overcharge.Neg())
+}
 
 // within reports whether a budget has room for one more reservation; nil has always. One with an overcharge takes none.
 func (s Sums) within(budget *decimal.Decimal, amount decimal.Decimal) bool {
@@ -65,9 +66,10 @@ func (s Sums) within(budget *decimal.Decimal, amount decimal.Decimal) bool {
 	return err == nil && total.Cmp(*budget) <= 0
 }
 
-// Affords reports whether the provider's budgets, for all time and for today, have room for one more reservation.
+// Affords reports whether the provider's budgets, for all time and for the day, have room for one more reservation. One
+// that was overcharged takes none.
 func (p *Provider) Affords(amount decimal.Decimal) bool {
-	return p.Sums().within(p.Budget, amount) && p.Today.within(p.DayBudget, amount)
+	return p.Sums().within(p.Budget, amount) && p.AffordsToday(amount)
 }
 
 // Sums returns what all of the provider's ledger entries add up to.

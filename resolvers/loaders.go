@@ -100,6 +100,7 @@ type loaders struct {
 	entries      *batch[*order.LedgerEntry]
 	decisions    *batch[store.LatestDecision]
 	providers    *batch[*order.Provider]
+	days         *batch[order.Sums] // of today, by provider
 	offers       *batch[*order.Offer]
 	schedules    *batch[*schedule.Schedule]
 	tasks        *batch[*task.Task]
@@ -153,13 +154,16 @@ func (r *Root) newLoaders(principal account.Principal) *loaders {
 		entries:      single(r, principal, st.Entries),
 		decisions:    single(r, principal, st.LatestDecisions),
 		providers:    single(r, principal, st.Providers),
-		offers:       single(r, principal, st.OffersByID),
-		schedules:    single(r, principal, st.Schedules),
-		tasks:        single(r, principal, st.Tasks),
-		users:        single(r, principal, st.Users),
-		keys:         single(r, principal, st.APIKeys),
-		sessions:     single(r, principal, st.Sessions),
-		audit:        single(r, principal, st.AuditEntries),
+		days: single(r, principal, func(ctx context.Context, accountID uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]order.Sums, error) {
+			return st.ProviderDays(ctx, accountID, ids, r.options.Clock())
+		}),
+		offers:    single(r, principal, st.OffersByID),
+		schedules: single(r, principal, st.Schedules),
+		tasks:     single(r, principal, st.Tasks),
+		users:     single(r, principal, st.Users),
+		keys:      single(r, principal, st.APIKeys),
+		sessions:  single(r, principal, st.Sessions),
+		audit:     single(r, principal, st.AuditEntries),
 	}
 }
 

@@ -1,6 +1,7 @@
 package resolvers_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -212,7 +213,8 @@ func TestProvidersAndOffersChange(t *testing.T) {
 	s := newStand(t)
 	world{account: 1}.fill(t, s.url)
 	admin := as(account.Admin, 1)
-	const shown = `{ id name isEnabled isPaused pausedReason timeout concurrency currency budget { amount currency } }
+	const shown = `{ id name isEnabled isPaused pausedReason timeout concurrency currency budget { amount currency }
+		dayBudget { amount currency } rateLimit { calls per } today { reserved { amount currency } } }
 		userErrors { field code message }`
 	step := func(field, document string, variables map[string]any) any {
 		t.Helper()
@@ -224,7 +226,8 @@ func TestProvidersAndOffersChange(t *testing.T) {
 	}
 
 	made := step("createProvider", `mutation { createProvider(input: {name: "acme", idempotencyKey: "p", adapter: "boostress",
-		baseUrl: "https://acme.example.com", credentials: {apiKey: "secret"}, budget: {amount: "100", currency: USD}, concurrency: 3})
+		baseUrl: "https://acme.example.com", credentials: {apiKey: "secret"}, budget: {amount: "100", currency: USD},
+		dayBudget: {amount: "7.5", currency: USD}, rateLimit: {calls: 5, per: "PT2S"}, concurrency: 3})
 		{ provider `+shown+` } }`, nil)
 	providerID := at(made, "provider", "id")
 	if at(made, "provider", "currency") != "USD" || at(made, "provider", "timeout") != "PT30S" {
@@ -233,12 +236,18 @@ func TestProvidersAndOffersChange(t *testing.T) {
 	ids := map[string]any{"id": providerID}
 	kept := at(step("updateProvider", `mutation($id: ID!) { updateProvider(input: {id: $id, name: "acme 2", timeout: "PT5S"})
 		{ provider `+shown+` } }`, ids), "provider")
+	if diff := cmp.Diff(map[string]any{"calls": json.Number("5"), "per": "PT2S"}, at(kept, "rateLimit")); diff != "" ||
+		at(kept, "dayBudget", "amount") != "7.50" || at(kept, "today", "reserved", "currency") != "USD" {
+		t.Errorf("the limits are %v", kept)
+	}
 	if at(kept, "budget", "amount") != "100.00" || fmt.Sprint(at(kept, "concurrency")) != "3" || at(kept, "timeout") != "PT5S" {
 		t.Errorf("what is left out changes: %v", kept)
 	}
-	freed := at(step("updateProvider", `mutation($id: ID!) { updateProvider(input: {id: $id, budget: null, concurrency: null})
+	freed := at(step("updateProvider", `mutation($id: ID!) { updateProvider(input: {id: $id, budget: null, concurrency: null, dayBudget: null,
+		rateLimit: null})
 		{ provider `+shown+` } }`, ids), "provider")
-	if at(freed, "budget") != nil || at(freed, "concurrency") != nil || at(freed, "name") != "acme 2" {
+	if at(freed, "budget") != nil || at(freed, "concurrency") != nil || at(freed, "dayBudget") != nil ||
+		at(freed, "rateLimit") != nil || at(freed, "name") != "acme 2" {
 		t.Errorf("null does not lift the limits: %v", freed)
 	}
 	paused := at(step("pauseProvider", `mutation($id: ID!) { pauseProvider(input: {id: $id, reason: "holidays"}) { provider
@@ -253,16 +262,20 @@ func TestProvidersAndOffersChange(t *testing.T) {
 
 	offer := at(step("createOffer", `mutation($id: ID!) { createOffer(input: {providerId: $id, externalId: "sku", name:
 		"Card", category: "cards",
-		serviceType: "card", unitPrice: {amount: 0.125, currency: USD}, maxQuantity: 10, sla: "P1D"})
+		serviceType: "card", unitPrice: {amount: 0.125, currency: USD}, maxQuantity: 10, sla: "P1D",
+		availableFrom: "2020-01-02T00:00:00Z", availableUntil: "2099-01-02T00:00:00Z"})
 		{ offer { id unitPrice { amount } maxQuantity sla isEnabled provider { name } } userErrors { field code } } }`, ids), "offer")
 	if at(offer, "unitPrice", "amount") != "0.125" || at(offer, "sla") != "PT24H" || at(offer, "provider", "name") != "acme 2" {
 		t.Errorf("createOffer: %v", offer)
 	}
 	ids["offer"] = at(offer, "id")
 	changed := at(step("updateOffer", `mutation($offer: ID!) { updateOffer(input: {id: $offer, maxQuantity: null, sla: null,
-		isEnabled: false})
-		{ offer { name maxQuantity sla isEnabled } userErrors { field code } } }`, map[string]any{"offer": ids["offer"]}), "offer")
-	if diff := cmp.Diff(map[string]any{"name": "Card", "maxQuantity": nil, "sla": nil, "isEnabled": false}, changed); diff != "" {
+		isEnabled: false, availableFrom: null})
+		{ offer { name maxQuantity sla isEnabled availableFrom availableUntil } userErrors { field code } } }`,
+		map[string]any{"offer": ids["offer"]}), "offer")
+	if diff := cmp.Diff(map[string]any{
+		"name": "Card", "maxQuantity": nil, "sla": nil, "isEnabled": false, "availableFrom": nil, "availableUntil": "2099-01-02T00:00:00Z",
+	}, changed); diff != "" {
 		t.Errorf("updateOffer (-want +got):\n%s", diff)
 	}
 	enabled := step("enableOffers", `mutation($id: ID!) { enableOffers(input: {filter: {providerId: $id}}) { offers { id

@@ -43,9 +43,9 @@ func (m mutation) UpdateOffer(ctx context.Context, input graph.UpdateOfferInput)
 	}
 	changed, err := m.options.Fulfillment.UpdateOffer(ctx, principal, input.ID, fulfillment.OfferInput{
 		Name: input.Name, Category: input.Category, ServiceType: input.ServiceType, UnitPrice: input.UnitPrice,
-		MinQuantity: input.MinQuantity, MaxQuantity: orZero[int](input.MaxQuantity), AvailableFrom: input.AvailableFrom,
-		AvailableUntil: input.AvailableUntil, SLA: orZero[time.Duration](input.SLA),
-		CoolDown: orZero[time.Duration](input.CoolDown), Enabled: input.IsEnabled,
+		MinQuantity: input.MinQuantity, MaxQuantity: orZero[int](input.MaxQuantity),
+		AvailableFrom: orZero[time.Time](input.AvailableFrom), AvailableUntil: orZero[time.Time](input.AvailableUntil),
+		SLA: orZero[time.Duration](input.SLA), CoolDown: orZero[time.Duration](input.CoolDown), Enabled: input.IsEnabled,
 	})
 	faults, ok := userErrors(err)
 	if !ok {

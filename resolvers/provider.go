@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/google/uuid"
+	"github.com/govalues/decimal"
 
 	"github.com/boostress/boostress/graph"
 	"github.com/boostress/boostress/order"
@@ -52,6 +53,23 @@ func (f providerFields) Offers(
 		return nil, err
 	}
 	return offerConnection(found), nil
+}
+
+// Today tells what of the provider's budget of the day is taken.
+func (f providerFields) Today(ctx context.Context, p *order.Provider) (*graph.ProviderDay, error) {
+	l, err := f.loadersOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sums, _, err := l.days.get(ctx, p.ID) // none: nothing was reserved today
+	if err != nil {
+		return nil, err
+	}
+	money := func(amount decimal.Decimal) *order.Money { return &order.Money{Amount: amount, Currency: p.Currency} }
+	return &graph.ProviderDay{
+		Day: order.DayOf(f.options.Clock()), Reserved: money(sums.Reserved), Spent: money(sums.Spent),
+		Overcharge: money(sums.Overcharge),
+	}, nil
 }
 
 // Offer reads an offer by its id.

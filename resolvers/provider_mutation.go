@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
 	"github.com/govalues/decimal"
 
@@ -27,9 +28,16 @@ func (m mutation) CreateProvider(ctx context.Context, input graph.CreateProvider
 	}
 	credentials, faults := readCredentials(input.Credentials)
 	wanted.Credentials = credentials
-	if input.Budget != nil {
-		wanted.Budget = &input.Budget.Amount
-		faults = append(faults, sameCurrency(input.Budget, wanted.Currency)...)
+	wanted.RateLimit = input.RateLimit
+	for _, limit := range []struct {
+		field string
+		given *order.Money
+		set   **decimal.Decimal
+	}{{"budget", input.Budget, &wanted.Budget}, {"dayBudget", input.DayBudget, &wanted.DayBudget}} {
+		if limit.given != nil {
+			*limit.set = &limit.given.Amount
+			faults = append(faults, sameCurrency(limit.field, limit.given, wanted.Currency)...)
+		}
 	}
 	var created *order.Provider
 	if err = faults.Err(); err == nil {
@@ -42,24 +50,26 @@ func (m mutation) CreateProvider(ctx context.Context, input graph.CreateProvider
 	return &graph.CreateProviderPayload{Provider: created, UserErrors: list}, nil
 }
 
-// providerCurrency is what the input says, or else its budget's, or else the account's.
+// providerCurrency is what the input says, or else its budgets', or else the account's.
 func providerCurrency(principal account.Principal, input graph.CreateProviderInput) order.Currency {
 	switch {
 	case input.Currency != nil:
 		return *input.Currency
 	case input.Budget != nil:
 		return input.Budget.Currency
+	case input.DayBudget != nil:
+		return input.DayBudget.Currency
 	default:
 		return order.Currency(principal.Currency)
 	}
 }
 
-func sameCurrency(budget *order.Money, want order.Currency) order.Faults {
+func sameCurrency(field string, budget *order.Money, want order.Currency) order.Faults {
 	if budget.Currency == want {
 		return nil
 	}
 	return order.Faults{{
-		Field: []string{"budget", "currency"}, Code: order.CodeInvalid, Message: fmt.Sprintf("must be the provider's, %s", want),
+		Field: []string{field, "currency"}, Code: order.CodeInvalid, Message: fmt.Sprintf("must be the provider's, %s", want),
 	}}
 }
 
@@ -105,19 +115,28 @@ func (m mutation) updateProvider(
 		concurrency := value(limit)
 		wanted.Concurrency = &concurrency
 	}
-	if budget, given := input.Budget.ValueOK(); given {
-		amount, err := m.newBudget(ctx, principal, input.ID, budget)
+	wanted.RateLimit = orZero[order.RateLimit](input.RateLimit)
+	for _, limit := range []struct {
+		field string
+		input graphql.Omittable[*order.Money]
+		set   **decimal.Decimal
+	}{{"budget", input.Budget, &wanted.Budget}, {"dayBudget", input.DayBudget, &wanted.DayBudget}} {
+		budget, given := limit.input.ValueOK()
+		if !given {
+			continue
+		}
+		amount, err := m.newBudget(ctx, principal, input.ID, limit.field, budget)
 		if err != nil {
 			return nil, err
 		}
-		wanted.Budget = &amount
+		*limit.set = &amount
 	}
 	return m.options.Fulfillment.UpdateProvider(ctx, principal, input.ID, wanted)
 }
 
 // newBudget is zero for none.
 func (m mutation) newBudget(
-	ctx context.Context, principal account.Principal, providerID uuid.UUID, budget *order.Money,
+	ctx context.Context, principal account.Principal, providerID uuid.UUID, field string, budget *order.Money,
 ) (decimal.Decimal, error) {
 	if budget == nil {
 		return decimal.Zero, nil
@@ -130,7 +149,7 @@ func (m mutation) newBudget(
 	if provider == nil {
 		return decimal.Zero, order.ErrNotFound
 	}
-	return budget.Amount, sameCurrency(budget, provider.Currency).Err()
+	return budget.Amount, sameCurrency(field, budget, provider.Currency).Err()
 }
 
 // PauseProvider keeps new fulfillments away from a provider.

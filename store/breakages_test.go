@@ -63,6 +63,15 @@ func breakages() map[string][]string {
 		"orders: the sums":    {"DELETE FROM ledger_entries WHERE kind = 'RELEASE' AND fulfillment_id = " + fulfilled},
 		"providers: reserved": {"UPDATE providers SET budget = 3 WHERE name = 'first'"},
 		"providers: the sums": {"UPDATE providers SET spent = spent + 0.000001 WHERE name = 'first'"},
+		"provider_days: the sums": {
+			"UPDATE provider_days SET spent = spent + 0.000001", "DELETE FROM provider_days",
+			"INSERT INTO provider_days SELECT provider_id, day - 1, account_id, budget, reserved, spent, overcharge FROM provider_days",
+		},
+		"provider_days: reserved": {"UPDATE provider_days SET budget = 0.1", "UPDATE provider_days SET reserved = -1"},
+		"a reservation counts": {
+			"UPDATE ledger_entries SET day = day - 1 WHERE kind = 'RESERVATION' AND fulfillment_id = " + fulfilled,
+			"UPDATE ledger_entries SET day = day - 1 WHERE kind = 'RELEASE' AND fulfillment_id = " + fulfilled,
+		},
 
 		"of each line": {
 			"UPDATE fulfillments SET quantity = 5 WHERE id = " + waiting,

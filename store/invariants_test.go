@@ -180,8 +180,8 @@ func (s *scene) ledger() (lines []store.LedgerLine) {
 
 // tables are those that tests break and mend again, each after those that it refers to.
 var tables = []string{
-	"meta", "providers", "offers", "orders", "order_lines", "fulfillments", "attempts", "ledger_entries", "events", "tasks", "task_results",
-	"schedule_slots", "idempotency_keys", "workers",
+	"meta", "providers", "provider_days", "offers", "orders", "order_lines", "fulfillments", "attempts", "ledger_entries", "events", "tasks",
+	"task_results", "schedule_slots", "idempotency_keys", "workers",
 }
 
 // keep remembers every row, and what the providers hold.
@@ -194,7 +194,8 @@ func (s *scene) keep() {
 		WHERE external_id IS NOT NULL AND status <> 'FAILED'`)
 	// Broken rows must be possible, where ordinarily the database itself refuses them.
 	execute(s.t, s.testStore, `ALTER TABLE orders DROP CONSTRAINT orders_budget_check;
-		ALTER TABLE providers DROP CONSTRAINT providers_budget_check; ALTER TABLE events DROP CONSTRAINT events_sequence_key;
+		ALTER TABLE providers DROP CONSTRAINT providers_budget_check;
+		ALTER TABLE provider_days DROP CONSTRAINT provider_days_budget_check; ALTER TABLE events DROP CONSTRAINT events_sequence_key;
 		ALTER TABLE schedule_slots DROP CONSTRAINT schedule_slots_pkey`)
 }
 

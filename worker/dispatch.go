@@ -36,7 +36,7 @@ type ProviderOptions struct {
 	Adapters Adapters
 	// Rates are shared by all processes; default: this process only.
 	Rates *limit.Rates
-	// Rate is how often a provider may be called; default: as often as wanted.
+	// Rate is how often a provider may be called; default: as its own rate limit says.
 	Rate    func(order.Provider) limit.Rate
 	Log     *slog.Logger
 	Metrics *Metrics

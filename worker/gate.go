@@ -48,12 +48,21 @@ type breakerID struct {
 
 func newGate(rates *limit.Rates, rate func(order.Provider) limit.Rate) *gate {
 	if rate == nil {
-		rate = func(order.Provider) limit.Rate { return limit.Rate{} }
+		rate = rateOf
 	}
 	return &gate{
 		rates: rates, rate: rate,
 		breakers: make(map[breakerID]circuitbreaker.CircuitBreaker[any]), lanes: make(map[uuid.UUID]*lane),
 	}
+}
+
+// rateOf turns a provider's limit into a token bucket: as many calls at once as the limit names, and then one for each
+// part of its time.
+func rateOf(provider order.Provider) limit.Rate {
+	if provider.RateCalls <= 0 {
+		return limit.Rate{}
+	}
+	return limit.Rate{Every: provider.RatePer / time.Duration(provider.RateCalls), Burst: provider.RateCalls}
 }
 
 // refusal is why a call is not made now; nothing was sent.
