@@ -22,6 +22,7 @@ type options struct {
 	Seconds  int    `default:"15" help:"Length of the latency runs in seconds (${default})."`
 	Rounds   int    `default:"1" help:"How often to run everything; the median is printed (${default})."`
 	Floors   bool   `default:"true" negatable:"" help:"Measure the floors, too: pgbench and redis-benchmark."`
+	Peers    int    `default:"10000" help:"How many orders the peers fulfill; 0: no peers (${default})."`
 	Keep     bool   `help:"Keep the logs and say where they are."`
 	DataRoot string `default:"" help:"Where the stores' data goes (a temporary folder)."`
 }

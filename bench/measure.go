@@ -35,6 +35,16 @@ func (t *table) add(name, unit, goal string, value float64) {
 	t.rows = append(t.rows, &row{name: name, unit: unit, goal: goal, values: []float64{value}})
 }
 
+// latest returns the last round's value of a row; 0: there is none.
+func (t *table) latest(name string) float64 {
+	for _, r := range t.rows {
+		if r.name == name {
+			return r.values[len(r.values)-1]
+		}
+	}
+	return 0
+}
+
 func (t *table) print(out io.Writer, rounds int) error {
 	fmt.Fprintf(out, "\n%d cores, %s, medians of %d round(s)\n\n", runtime.NumCPU(), runtime.Version(), rounds)
 	writer := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -86,7 +96,7 @@ func measureRound(ctx context.Context, o options, results *table) (err error) {
 		return err
 	}
 	r := &run{system: s, load: &load{client: client}, sql: sql, table: results}
-	for _, step := range []func(context.Context) error{r.floors, r.warmUp, r.batches, r.singles, r.latency, r.live} {
+	for _, step := range []func(context.Context) error{r.floors, r.warmUp, r.batches, r.singles, r.latency, r.live, r.peers} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -105,11 +115,12 @@ func (r *run) warmUp(ctx context.Context) error {
 const (
 	batchClients = 4
 	batchSize    = 100
+	batchesName  = "orders/s, createOrders of 100 → FULFILLED"
 )
 
 func (r *run) batches(ctx context.Context) error {
 	count := r.system.options.Batches
-	return r.throughput(ctx, "orders/s, createOrders of 100 → FULFILLED", "≥ 6,700", func() error {
+	return r.throughput(ctx, batchesName, "≥ 6,700", func() error {
 		return repeat(ctx, count, batchClients, func(ctx context.Context) error { return r.load.createBatch(ctx, batchSize) })
 	})
 }
@@ -129,6 +140,7 @@ func (r *run) throughput(ctx context.Context, name, goal string, place func() er
 	if err := r.sql.QueryRow(ctx, "SELECT now(), wal_sync FROM pg_stat_wal").Scan(&begun, &flushed); err != nil {
 		return fmt.Errorf("read clock: %w", err)
 	}
+	used := r.processor(ctx)
 	if err := place(); err != nil {
 		return err
 	}
@@ -155,6 +167,7 @@ func (r *run) throughput(ctx context.Context, name, goal string, place func() er
 	}
 	r.table.add(name+": tasks run", "1/s", "≥ 10,000", float64(tasks)/seconds)
 	r.table.add(name+": log flushes per order", "", "", float64(flushes-flushed)/float64(count))
+	r.count(ctx, name, used, count)
 	return nil
 }
 

@@ -32,6 +32,7 @@ func (s *system) prepare(ctx context.Context) (*gqlclient.Client, error) {
 	}
 	for _, p := range sandbox.DefaultProviders([]byte(sandboxToken)) {
 		if p.Slug == benchSlug {
+			s.providerKey = p.APIKey
 			return client, s.addProvider(ctx, client, p)
 		}
 	}

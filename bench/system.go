@@ -25,6 +25,8 @@ type system struct {
 	parts   []*part
 	addr    string // the API's
 	sandbox string
+
+	providerKey string // of the simulated provider
 }
 
 // part is one process.
