@@ -99,16 +99,13 @@ func (w *work) save(ctx context.Context) (Committed, error) {
 	if err == nil {
 		err = w.tx.InsertDecisions(ctx, w.decisions)
 	}
-	if err == nil {
-		err = w.tx.SetProviderAttention(ctx, w.attention)
-	}
 	if err != nil {
 		return Committed{}, err
 	}
 	if err := w.saveTasks(ctx, &committed); err != nil {
 		return Committed{}, err
 	}
-	return committed, nil
+	return committed, w.tx.CountProviders(ctx, cases, w.attention)
 }
 
 func (w *work) saveTasks(ctx context.Context, committed *Committed) error {

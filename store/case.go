@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/govalues/decimal"
 
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/store/internal/db"
@@ -39,8 +38,8 @@ func (t *Tx) Cases(ctx context.Context, orderIDs []uuid.UUID, actor string) (map
 	return cases, nil
 }
 
-// SaveCases writes all that the cases collected: orders, fulfillments, ledger entries with the providers' sums, and
-// events.
+// SaveCases writes all that the cases collected, orders, fulfillments, ledger entries and events, but for the providers'
+// sums: see CountProviders.
 func (t *Tx) SaveCases(ctx context.Context, cases []*order.Case) error {
 	var (
 		orders, settings          []*order.Order
@@ -73,7 +72,6 @@ func (t *Tx) SaveCases(ctx context.Context, cases []*order.Case) error {
 		func() error { return t.replanFulfillments(ctx, replanned) },
 		func() error { return t.insertEntries(ctx, entries) },
 		func() error { return t.insertEvents(ctx, events) },
-		func() error { return t.countProviders(ctx, entries) },
 	} {
 		if err := write(); err != nil {
 			return err
@@ -240,44 +238,6 @@ func (t *Tx) insertEvents(ctx context.Context, list []order.Event) error {
 		Now:            t.Now, Changes: changes, Snapshots: snapshots,
 	})
 	return domainError("insert events", err)
-}
-
-// countProviders moves the providers' sums, and those of their days, by the entries: one row for each provider and day.
-func (t *Tx) countProviders(ctx context.Context, entries []order.LedgerEntry) error {
-	type place struct {
-		provider uuid.UUID
-		day      string
-	}
-	totals := make(map[place]*order.Sums)
-	for _, e := range entries {
-		at := place{e.ProviderID, textOfDay(e.Day)}
-		total := totals[at]
-		if total == nil {
-			total = &order.Sums{}
-			totals[at] = total
-		}
-		for _, step := range []struct {
-			sum   *decimal.Decimal
-			delta decimal.Decimal
-		}{{&total.Reserved, e.Reserved}, {&total.Spent, e.Spent}, {&total.Overcharge, e.Overcharge}} {
-			next, err := order.Sum(*step.sum, step.delta)
-			if err != nil {
-				return fmt.Errorf("sum ledger entries: %w", err)
-			}
-			*step.sum = next
-		}
-	}
-	if len(totals) == 0 {
-		return nil
-	}
-	moved := db.ProviderCountParams{Today: order.DayOf(t.Now)}
-	for at, total := range totals {
-		moved.Ids, moved.Days = append(moved.Ids, at.provider), append(moved.Days, at.day)
-		moved.Reserveds = append(moved.Reserveds, total.Reserved.String())
-		moved.Spents = append(moved.Spents, total.Spent.String())
-		moved.Overcharges = append(moved.Overcharges, total.Overcharge.String())
-	}
-	return domainError("count providers", t.queries.ProviderCount(ctx, moved))
 }
 
 // wroteAll checks that a set-based update met every row it named.

@@ -97,19 +97,6 @@ func (t *Tx) UpdateProvider(ctx context.Context, p *order.Provider, sealed []byt
 	return providerOf(row), nil
 }
 
-// SetProviderAttention notes why a person should look at providers, by their ids.
-func (t *Tx) SetProviderAttention(ctx context.Context, attention map[uuid.UUID]string) error {
-	if len(attention) == 0 {
-		return nil
-	}
-	ids := make([]uuid.UUID, 0, len(attention))
-	for providerID := range attention {
-		ids = append(ids, providerID)
-	}
-	texts := column(ids, func(providerID uuid.UUID) string { return attention[providerID] })
-	return domainError("set provider attention", t.queries.ProviderAttention(ctx, ids, texts))
-}
-
 // LockOffer reads an offer of an account for change.
 func (t *Tx) LockOffer(ctx context.Context, accountID, offerID uuid.UUID) (*order.Offer, error) {
 	row, err := t.queries.OfferLock(ctx, accountID, offerID)

@@ -32,13 +32,13 @@ SELECT id FROM providers WHERE id = ANY(@ids::uuid[]) AND (budget IS NOT NULL OR
 ORDER BY id FOR NO KEY UPDATE;
 
 -- name: ProviderCount :exec
--- Moves the sums of the ledger, of providers and of their days. Rows are locked in one order everywhere, those with a
--- budget first: routing has locked these already, and groups must not wait for each other in a circle. Nobody moves a day
--- without its provider's lock.
+-- Moves the sums of the ledger, of providers and of their days, and notes why a person should look. Rows are locked in one
+-- order everywhere, those with a budget first: routing has locked these already, and groups must not wait for each other
+-- in a circle. Nobody moves a day without its provider's lock.
 WITH moved AS (
     SELECT unnest(@ids::uuid[]) AS id, NULLIF(unnest(@days::text[]), '')::date AS day,
         unnest(@reserveds::text[])::numeric AS reserved, unnest(@spents::text[])::numeric AS spent,
-        unnest(@overcharges::text[])::numeric AS overcharge
+        unnest(@overcharges::text[])::numeric AS overcharge, unnest(@attentions::text[]) AS attention
 ), held AS (
     SELECT id, account_id, day_budget FROM providers WHERE id = ANY(@ids::uuid[])
     ORDER BY budget IS NULL AND day_budget IS NULL, id FOR NO KEY UPDATE
@@ -50,23 +50,15 @@ WITH moved AS (
         overcharge = d.overcharge + excluded.overcharge,
         budget = CASE WHEN excluded.reserved > 0 AND d.day = @today::date THEN excluded.budget ELSE d.budget END
 )
-UPDATE providers p SET reserved = p.reserved + u.reserved, spent = p.spent + u.spent, overcharge = p.overcharge + u.overcharge
-FROM held JOIN (SELECT id, sum(reserved) AS reserved, sum(spent) AS spent, sum(overcharge) AS overcharge FROM moved
-        GROUP BY id) u ON u.id = held.id
+UPDATE providers p SET reserved = p.reserved + u.reserved, spent = p.spent + u.spent, overcharge = p.overcharge + u.overcharge,
+    attention = CASE WHEN p.attention = '' THEN u.attention ELSE p.attention END
+FROM held JOIN (SELECT id, sum(reserved) AS reserved, sum(spent) AS spent, sum(overcharge) AS overcharge,
+        max(attention) AS attention FROM moved GROUP BY id) u ON u.id = held.id
 WHERE p.id = held.id;
 
 -- name: ProviderDays :many
 SELECT * FROM provider_days WHERE account_id = @account_id AND provider_id = ANY(@ids::uuid[]) AND day = @day::date
 ORDER BY provider_id;
-
--- name: ProviderAttention :exec
-WITH held AS (
-    SELECT id FROM providers WHERE id = ANY(@ids::uuid[]) AND attention = ''
-    ORDER BY budget IS NULL AND day_budget IS NULL, id FOR NO KEY UPDATE
-)
-UPDATE providers p SET attention = u.attention
-FROM held JOIN (SELECT unnest(@ids::uuid[]) AS id, unnest(@attentions::text[]) AS attention) u ON u.id = held.id
-WHERE p.id = held.id;
 
 -- name: OfferInsert :one
 INSERT INTO offers (id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency,

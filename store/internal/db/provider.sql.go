@@ -355,21 +355,6 @@ func (q *Queries) OfferUpdate(ctx context.Context, arg OfferUpdateParams) (Offer
 	return i, err
 }
 
-const providerAttention = `-- name: ProviderAttention :exec
-WITH held AS (
-    SELECT id FROM providers WHERE id = ANY($1::uuid[]) AND attention = ''
-    ORDER BY budget IS NULL AND day_budget IS NULL, id FOR NO KEY UPDATE
-)
-UPDATE providers p SET attention = u.attention
-FROM held JOIN (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS attention) u ON u.id = held.id
-WHERE p.id = held.id
-`
-
-func (q *Queries) ProviderAttention(ctx context.Context, ids []uuid.UUID, attentions []string) error {
-	_, err := q.db.Exec(ctx, providerAttention, ids, attentions)
-	return err
-}
-
 const providerByName = `-- name: ProviderByName :one
 SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight FROM providers WHERE account_id = $1 AND name = $2
 `
@@ -411,7 +396,7 @@ const providerCount = `-- name: ProviderCount :exec
 WITH moved AS (
     SELECT unnest($1::uuid[]) AS id, NULLIF(unnest($2::text[]), '')::date AS day,
         unnest($3::text[])::numeric AS reserved, unnest($4::text[])::numeric AS spent,
-        unnest($5::text[])::numeric AS overcharge
+        unnest($5::text[])::numeric AS overcharge, unnest($6::text[]) AS attention
 ), held AS (
     SELECT id, account_id, day_budget FROM providers WHERE id = ANY($1::uuid[])
     ORDER BY budget IS NULL AND day_budget IS NULL, id FOR NO KEY UPDATE
@@ -421,11 +406,12 @@ WITH moved AS (
     FROM moved JOIN held ON held.id = moved.id WHERE moved.day IS NOT NULL
     ON CONFLICT (provider_id, day) DO UPDATE SET reserved = d.reserved + excluded.reserved, spent = d.spent + excluded.spent,
         overcharge = d.overcharge + excluded.overcharge,
-        budget = CASE WHEN excluded.reserved > 0 AND d.day = $6::date THEN excluded.budget ELSE d.budget END
+        budget = CASE WHEN excluded.reserved > 0 AND d.day = $7::date THEN excluded.budget ELSE d.budget END
 )
-UPDATE providers p SET reserved = p.reserved + u.reserved, spent = p.spent + u.spent, overcharge = p.overcharge + u.overcharge
-FROM held JOIN (SELECT id, sum(reserved) AS reserved, sum(spent) AS spent, sum(overcharge) AS overcharge FROM moved
-        GROUP BY id) u ON u.id = held.id
+UPDATE providers p SET reserved = p.reserved + u.reserved, spent = p.spent + u.spent, overcharge = p.overcharge + u.overcharge,
+    attention = CASE WHEN p.attention = '' THEN u.attention ELSE p.attention END
+FROM held JOIN (SELECT id, sum(reserved) AS reserved, sum(spent) AS spent, sum(overcharge) AS overcharge,
+        max(attention) AS attention FROM moved GROUP BY id) u ON u.id = held.id
 WHERE p.id = held.id
 `
 
@@ -435,12 +421,13 @@ type ProviderCountParams struct {
 	Reserveds   []string
 	Spents      []string
 	Overcharges []string
+	Attentions  []string
 	Today       time.Time
 }
 
-// Moves the sums of the ledger, of providers and of their days. Rows are locked in one order everywhere, those with a
-// budget first: routing has locked these already, and groups must not wait for each other in a circle. Nobody moves a day
-// without its provider's lock.
+// Moves the sums of the ledger, of providers and of their days, and notes why a person should look. Rows are locked in one
+// order everywhere, those with a budget first: routing has locked these already, and groups must not wait for each other
+// in a circle. Nobody moves a day without its provider's lock.
 func (q *Queries) ProviderCount(ctx context.Context, arg ProviderCountParams) error {
 	_, err := q.db.Exec(ctx, providerCount,
 		arg.Ids,
@@ -448,6 +435,7 @@ func (q *Queries) ProviderCount(ctx context.Context, arg ProviderCountParams) er
 		arg.Reserveds,
 		arg.Spents,
 		arg.Overcharges,
+		arg.Attentions,
 		arg.Today,
 	)
 	return err
