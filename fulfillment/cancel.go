@@ -17,12 +17,6 @@ import (
 // and with order.Faults where a test-mode key would reach a real provider.
 func (s *Service) CancelOrder(ctx context.Context, who account.Principal, orderID uuid.UUID) (*order.Order, error) {
 	return s.change(ctx, who, orderID, func(w *work, c *order.Case) error {
-		if who.TestMode && !c.Order.TestMode {
-			return order.Faults{{
-				Field: []string{"id"}, Code: order.CodeForbidden,
-				Message: "was not placed in test mode: a test-mode key can't cancel it",
-			}}
-		}
 		toAsk, err := c.AskCancel()
 		if err != nil {
 			return err
@@ -34,7 +28,8 @@ func (s *Service) CancelOrder(ctx context.Context, who account.Principal, orderI
 	})
 }
 
-// change runs one change of one order in a transaction of its own.
+// change runs one change of one order in a transaction of its own. It fails with order.ErrNotFound for an order that the
+// principal's account does not have, and with order.Faults where a test-mode key would change what is meant in earnest.
 func (s *Service) change(
 	ctx context.Context, who account.Principal, orderID uuid.UUID, do func(*work, *order.Case) error,
 ) (*order.Order, error) {
@@ -48,6 +43,12 @@ func (s *Service) change(
 		c := w.cases[orderID]
 		if c == nil || c.Order.AccountID != who.AccountID {
 			return fmt.Errorf("order %s: %w", orderID, order.ErrNotFound)
+		}
+		if who.TestMode && !c.Order.TestMode {
+			return order.Faults{{
+				Field: []string{"id"}, Code: order.CodeForbidden,
+				Message: "was not placed in test mode: a test-mode key can't change it",
+			}}
 		}
 		if err := do(w, c); err != nil {
 			return err

@@ -38,14 +38,34 @@ func TestCancelWhatIsAtNoProvider(t *testing.T) {
 			s.want(o, order.Canceled, order.FulfillmentCanceled)
 			s.wantMoney(o, "0", "0", "0")
 			events := s.kinds(o)
+			s.wantTasks() // what would have brought it to a provider has ended, too
+			if ends := query[string](s, "SELECT kind || ' ' || state FROM task_results"); !slices.Equal(ends, []string{"DISPATCH REVOKED"}) {
+				t.Errorf("results are %v", ends)
+			}
 			s.cancel(o) // changes nothing
-			s.idle()    // the task ends by itself
-			s.wantTasks()
 			if after := s.kinds(o); !slices.Equal(after, events) {
 				t.Errorf("events are %v after %v", after, events)
 			}
 		})
 	}
+}
+
+// TestCancelBeforeTheIntent: a task that a worker has claimed already is left to it, and ends there.
+func TestCancelBeforeTheIntent(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.provider("one", "5")
+	o := s.place(nil)
+	claimed := s.claim()
+	s.cancel(o)
+	s.wantTasks(task.KindDispatch)
+	steps, err := s.Intend(s.ctx(), claimed)
+	must(t, err)
+	if steps[0].Kind != fulfillment.StepNone {
+		t.Errorf("a call is to be made: %+v", steps[0])
+	}
+	s.wantTasks()
+	s.want(o, order.Canceled, order.FulfillmentCanceled)
 }
 
 func TestCancelWhileSubmitting(t *testing.T) {

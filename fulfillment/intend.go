@@ -16,8 +16,8 @@ import (
 
 // Waits of tasks that can't go on right now.
 const (
-	heldWait       = 5 * time.Second
-	unroutableWait = time.Minute // the catalog's next change ends it sooner
+	heldWait       = time.Hour   // the release of the last hold ends it
+	unroutableWait = time.Minute // the catalog's next change, or more budget, ends it sooner
 )
 
 // Intend prepares claimed DISPATCH and CANCEL tasks in one transaction: fulfillments are routed, money is reserved,

@@ -1,7 +1,6 @@
 package fulfillment_test
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -149,7 +148,7 @@ func TestGroupsDontWaitInACircle(t *testing.T) {
 	}
 }
 
-// TestAnything has workers, some of which die, a sweeper, pollers, webhooks and people who cancel all work at once on orders that
+// TestAnything has workers, some of which die, a sweeper, pollers, webhooks and people who hold, change and cancel all work at once on orders that
 // go to providers which do anything. In the end the providers' own ledger and the database agree.
 func TestAnything(t *testing.T) {
 	t.Parallel()
@@ -161,10 +160,9 @@ func TestAnything(t *testing.T) {
 	_, err := s.UpdateProvider(s.ctx(), s.who, world.providers[0].ID, fulfillment.ProviderInput{DayBudget: new(amount("30"))})
 	must(t, err)
 	s.setCapabilities(world.providers[1], order.Capabilities{Idempotency: order.IdempotencyReference, Lookup: true, Cancel: true})
-	var placed []*order.Order
 	for i := range 60 {
 		soon := time.Now().Add(2*time.Second + time.Duration(i)*50*time.Millisecond)
-		placed = append(placed, s.place(func(d *order.Draft) {
+		world.placed = append(world.placed, s.place(func(d *order.Draft) {
 			d.Lines = slices.Repeat(d.Lines, 1+i%3)
 			if i%5 == 0 {
 				d.Deadline = &soon
@@ -185,15 +183,9 @@ func TestAnything(t *testing.T) {
 		hands.Go(func() { world.repeat(chaos, world.poll) })
 		hands.Go(func() { world.repeat(chaos, world.hint) })
 	}
-	hands.Go(func() {
-		world.repeat(chaos, func() error {
-			_, err := s.CancelOrder(s.ctx(), s.who, placed[rand.IntN(len(placed))].ID)
-			if errors.Is(err, order.ErrFulfilled) {
-				return nil
-			}
-			return err
-		})
-	})
+	for range 2 {
+		hands.Go(func() { world.repeat(chaos, world.person) })
+	}
 	hands.Wait()
 	s.wantInvariants()
 	world.finish()

@@ -28,12 +28,12 @@ func (w *work) reconcile(ctx context.Context, t *task.Task, c *order.Case, f *or
 		*step = Step{Kind: StepFind, Task: *t, Attempt: *last, Provider: *provider}
 		return nil
 	}
-	// What is to end is rather looked up than asked for again, which might create it only now.
-	ending := c.Order.CancelAsked || c.Order.Expired || f.CancelAsked
+	// What is to end, or held, is rather looked up than asked for again, which might create it only now.
+	unwanted := c.Order.CancelAsked || c.Order.Expired || f.CancelAsked || c.Order.Held
 	switch {
 	case last == nil:
 		return w.manual(t, c, f)
-	case ending && can.Lookup:
+	case unwanted && can.Lookup:
 		return find()
 	case offer != nil && canRepeat(can, w.attempts[f.ID], last.Key, w.tx.Now):
 		w.call(t, c, f, offer, step)

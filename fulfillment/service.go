@@ -22,7 +22,7 @@ var ErrStale = errors.New("the claim is no longer held")
 
 // Committed is what a transaction left to announce.
 type Committed struct {
-	Tasks   []task.Task // inserted, due now
+	Tasks   []task.Task // inserted or hurried; those with AnnouncedAt are to be announced
 	Events  int         // how many were written
 	Results []task.Task // finished runs
 }

@@ -37,6 +37,8 @@ type work struct {
 	changedAttempts []*order.Attempt
 	decisions       []store.Decision
 	tasks           []task.Task
+	moved           []task.Task // that wait already, and may be to be announced once more
+	dropped         []uuid.UUID // fulfillments whose waiting tasks have nothing to do any more
 	ends            []store.TaskEnd
 	retries         []store.TaskRetry
 }
@@ -88,6 +90,7 @@ func (w *work) save(ctx context.Context) (Committed, error) {
 		for _, f := range c.New {
 			w.tasks = append(w.tasks, dispatchTask(c.Order, f))
 		}
+		w.dropped = append(w.dropped, c.Dropped...)
 	}
 	err := w.tx.SaveCases(ctx, cases)
 	if err == nil {
@@ -116,6 +119,7 @@ func (w *work) saveTasks(ctx context.Context, committed *Committed) error {
 		}
 		committed.Tasks = inserted
 	}
+	committed.Tasks = append(committed.Tasks, w.moved...)
 	if len(w.retries) > 0 {
 		if _, err := w.tx.TaskReschedule(ctx, w.retries); err != nil {
 			return fmt.Errorf("reschedule tasks: %w", err)
@@ -128,6 +132,11 @@ func (w *work) saveTasks(ctx context.Context, committed *Committed) error {
 		}
 		committed.Results = ended
 	}
+	revoked, err := w.tx.TaskRevoke(ctx, w.dropped, task.KindDispatch)
+	if err != nil {
+		return fmt.Errorf("revoke tasks: %w", err)
+	}
+	committed.Results = append(committed.Results, revoked...)
 	return nil
 }
 

@@ -20,6 +20,7 @@ type world struct {
 	*stand
 
 	providers []*order.Provider
+	placed    []*order.Order
 
 	mu     sync.Mutex
 	orders map[string]*external // by id
@@ -235,6 +236,7 @@ func (w *world) finish() {
 	w.calm = true
 	w.mu.Unlock()
 	w.exec("UPDATE workers SET heartbeat_at = 'epoch'")
+	w.releaseAll()
 	for round := range 60 {
 		must(w.t, w.sweep())
 		w.exec("UPDATE fulfillments SET next_poll_at = now() WHERE next_poll_at > now()")

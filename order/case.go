@@ -24,7 +24,11 @@ type Case struct {
 	Changed map[uuid.UUID]bool // fulfillments to update, after the new ones were inserted
 	New     []*Fulfillment     // fulfillments to insert as they were made; also in Fulfillments
 	// Settings: the order's budget, deadline, priority, metadata, holds, policy or pacing are to be written, too.
-	Settings bool
+	Settings     bool
+	Holds        []*Hold // the open ones; read only where they are to change
+	ChangedHolds []*Hold // to be written
+	// Dropped: fulfillments that were canceled here. Whatever task would have brought them to a provider has nothing to do.
+	Dropped []uuid.UUID
 	// Replanned: fulfillments whose quantity, exclusions, time or wish to be rerouted are to be written, too.
 	Replanned map[uuid.UUID]bool
 }
@@ -107,14 +111,15 @@ func (c *Case) record(kind EventKind, f *Fulfillment, change func() error) error
 	return nil
 }
 
-// write derives the order anew and writes the event of a change that began at before.
-func (c *Case) write(kind EventKind, f *Fulfillment, before view) {
+// write derives the order anew and writes the event of a change that began at before; besides what the views show, more
+// may have changed.
+func (c *Case) write(kind EventKind, f *Fulfillment, before view, more ...Change) {
 	c.refresh()
 	c.Order.Sequence++
 	c.Order.UpdatedAt = c.Now
 	event := Event{
 		AccountID: c.Order.AccountID, OrderID: c.Order.ID, Sequence: c.Order.Sequence, Kind: kind,
-		Actor: c.Actor, OccurredAt: c.Now, Changes: before.changes(c.look(f)), Snapshot: SnapshotOf(c.Order),
+		Actor: c.Actor, OccurredAt: c.Now, Changes: append(before.changes(c.look(f)), more...), Snapshot: SnapshotOf(c.Order),
 	}
 	if f != nil {
 		c.touch(f)

@@ -155,6 +155,7 @@ func (c *Case) ending(f *Fulfillment) bool {
 
 // drop cancels f here: its provider holds nothing live of it.
 func (c *Case) drop(f *Fulfillment, reason string) error {
+	c.Dropped = append(c.Dropped, f.ID)
 	return c.record(EventFulfillmentCanceled, f, func() error { return c.end(f, FulfillmentCanceled, reason, false) })
 }
 

@@ -1,6 +1,7 @@
 package order
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -32,6 +33,11 @@ const (
 	EventDeadlinePassed       EventKind = "DEADLINE_PASSED"
 	EventAttentionNeeded      EventKind = "ATTENTION_NEEDED"
 	EventSplit                EventKind = "FULFILLMENT_SPLIT"
+	EventUpdated              EventKind = "ORDER_UPDATED"
+	EventHeld                 EventKind = "ORDER_HELD"
+	EventReleased             EventKind = "ORDER_RELEASED"
+	EventExpedited            EventKind = "ORDER_EXPEDITED"
+	EventNoteAdded            EventKind = "NOTE_ADDED"
 )
 
 // Event is an immutable fact about an order, numbered within it from 1 without a gap.
@@ -70,6 +76,7 @@ type Snapshot struct {
 	Quantity   int              `json:"quantity"`
 	Delivered  int              `json:"delivered"`
 	Deadline   *time.Time       `json:"deadline,omitempty"`
+	Action     DeadlineAction   `json:"deadlineAction,omitempty"` // "": FINISH
 	Priority   int              `json:"priority"`
 	Metadata   json.RawMessage  `json:"metadata,omitempty"`
 	Held       bool             `json:"held,omitempty"`
@@ -87,7 +94,7 @@ func SnapshotOf(o *Order) Snapshot {
 		Reference: o.Reference, Category: o.Category, Status: o.Status, Currency: o.Currency, Budget: o.Budget,
 		Reserved: o.Reserved, Spent: o.Spent, Overcharge: o.Overcharge, Quantity: o.Quantity, Delivered: o.Delivered,
 		Deadline: o.Deadline, Priority: o.Priority, Metadata: o.Metadata, Held: o.Held, TestMode: o.TestMode,
-		Attention: o.Attention,
+		Attention: o.Attention, Action: unusual(o.DeadlineAction),
 		CreatedBy: o.CreatedBy, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, FinishedAt: o.FinishedAt,
 	}
 }
@@ -101,7 +108,15 @@ func (e *Event) OrderAt() *Order {
 		Reference: s.Reference, Category: s.Category, Status: s.Status, Currency: s.Currency, Budget: s.Budget,
 		Reserved: s.Reserved, Spent: s.Spent, Overcharge: s.Overcharge, Quantity: s.Quantity, Delivered: s.Delivered,
 		Deadline: s.Deadline, Priority: s.Priority, Metadata: s.Metadata, Held: s.Held, TestMode: s.TestMode,
-		Attention: s.Attention,
+		Attention: s.Attention, DeadlineAction: cmp.Or(s.Action, DeadlineFinish),
 		CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, FinishedAt: s.FinishedAt,
 	}
+}
+
+// unusual leaves the default out: snapshots are written with every step of every order.
+func unusual(action DeadlineAction) DeadlineAction {
+	if action == DeadlineFinish {
+		return ""
+	}
+	return action
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -126,4 +127,17 @@ func hexUnit(text []byte) int64 {
 		return -1
 	}
 	return unit
+}
+
+// sameJSON reports whether two texts say the same: spaces and the order of members don't matter.
+func sameJSON(a, b json.RawMessage) bool {
+	var values [2]any
+	for i, text := range []json.RawMessage{a, b} {
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.UseNumber()
+		if err := decoder.Decode(&values[i]); err != nil {
+			return bytes.Equal(a, b)
+		}
+	}
+	return reflect.DeepEqual(values[0], values[1])
 }

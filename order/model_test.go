@@ -26,6 +26,7 @@ type model struct {
 	events    []order.Event
 	entries   []order.LedgerEntry
 	providers []uuid.UUID
+	holds     []order.Hold // the open ones
 	now       time.Time
 
 	c *order.Case // what is open for change
@@ -41,6 +42,7 @@ func TestCaseModel(t *testing.T) {
 		for _, hand := range []string{"left", "right", "third", "fourth"} { // most steps are work, few end the order
 			steps["work "+hand] = m.work
 		}
+		steps["person"] = m.person
 		t.Repeat(steps)
 	})
 }
@@ -50,6 +52,11 @@ func (m *model) work(t *rapid.T) {
 	m.open()
 	f := rapid.SampledFrom(m.c.Fulfillments).Draw(t, "fulfillment")
 	steps := []func(*rapid.T, *order.Fulfillment){m.see, m.planPoll}
+	waits := f.Status.Untouched() || f.Status == order.FulfillmentRetryWait
+	if waits && m.order.Held {
+		rapid.SampledFrom(steps).Draw(t, "step of what is held")(t, f)
+		return
+	}
 	switch f.Status {
 	case order.FulfillmentPending, order.FulfillmentUnroutable:
 		steps = append(oftener(m.place, 4), m.unroutable, m.see, m.planPoll)
@@ -93,7 +100,10 @@ func newModel(t *rapid.T) *model {
 	for range 3 {
 		m.providers = append(m.providers, id.New(id.Provider))
 	}
-	m.order = order.Order{ID: id.New(id.Order), AccountID: id.New(id.Account), Reference: "r", Category: "c", Currency: "EUR", CreatedAt: noon}
+	m.order = order.Order{
+		ID: id.New(id.Order), AccountID: id.New(id.Account), Reference: "r", Category: "c", Currency: "EUR", CreatedAt: noon,
+		DeadlineAction: order.DeadlineFinish,
+	}
 	if rapid.Bool().Draw(t, "budgeted") {
 		budget := micros(60_000_000).Draw(t, "budget")
 		m.order.Budget = &budget
@@ -124,6 +134,9 @@ func (m *model) open() {
 		row := m.rows[rowID]
 		m.c.Fulfillments = append(m.c.Fulfillments, &row)
 	}
+	for _, hold := range m.holds {
+		m.c.Holds = append(m.c.Holds, &hold)
+	}
 }
 
 // save commits a transaction, as SaveCases does: new rows as they were made, then changed ones, the order where there
@@ -140,8 +153,9 @@ func (m *model) save(t *rapid.T) {
 		m.rows[changed] = *m.c.Find(changed)
 	}
 	if len(m.c.Events) > 0 {
-		m.order = *m.c.Order
+		m.saveOrder()
 	}
+	m.saveHolds()
 	m.events, m.entries = append(m.events, m.c.Events...), append(m.entries, m.c.Entries...)
 	if diff := cmp.Diff(*m.c.Order, m.order, exact()); diff != "" {
 		t.Fatalf("the order's row is not what it is in memory (-memory +row):\n%s", diff)

@@ -7,7 +7,7 @@ import (
 
 // The places of a view.
 const (
-	viewOrder       = 11 // fields of the order
+	viewOrder       = 12 // fields of the order
 	viewFulfillment = 10 // fields of one of its fulfillments
 )
 
@@ -18,7 +18,7 @@ type view [viewOrder + viewFulfillment]string
 func viewFields() view {
 	return view{
 		"status", "reserved", "spent", "overcharge", "delivered", "attention",
-		"budget", "deadline", "priority", "metadata", "held",
+		"budget", "deadline", "deadlineAction", "priority", "metadata", "held",
 		"fulfillment.status", "fulfillment.provider", "fulfillment.externalId", "fulfillment.externalStatus",
 		"fulfillment.delivered", "fulfillment.charged", "fulfillment.failure", "fulfillment.attention",
 		"fulfillment.quantity", "fulfillment.scheduledAt",
@@ -29,8 +29,8 @@ func (c *Case) look(f *Fulfillment) view {
 	o := c.Order
 	v := view{
 		string(o.Status), o.Reserved.Trim(0).String(), o.Spent.Trim(0).String(), o.Overcharge.Trim(0).String(),
-		strconv.Itoa(o.Delivered), o.Attention, "", textOfTime(o.Deadline), strconv.Itoa(o.Priority), string(o.Metadata),
-		textOfFlag(o.Held),
+		strconv.Itoa(o.Delivered), o.Attention, "", textOfTime(o.Deadline), string(o.DeadlineAction), strconv.Itoa(o.Priority),
+		string(o.Metadata), textOfFlag(o.Held),
 	}
 	if o.Budget != nil {
 		const budget = 6

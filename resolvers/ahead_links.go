@@ -42,6 +42,8 @@ func orderLinks() map[string]link {
 			}
 			return &o.ID
 		}, toOrders),
+		"Order.holds": toOne("", func(o *order.Order) *uuid.UUID { return &o.ID },
+			func(l *loaders) *batch[[]*order.Hold] { return l.holds }),
 		"Order.lines": toMany("OrderLine", "lines", orderID, withoutFilter,
 			func(st *store.Store) readChildren[noFilter, *order.Line] { return unfiltered(st.LinesOf) }),
 		"Order.fulfillments": toMany("Fulfillment", "fulfillments", orderID, filterOf(fulfillmentFilter),

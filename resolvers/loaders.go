@@ -94,6 +94,7 @@ type loaders struct {
 	principal account.Principal
 
 	orders       *batch[*order.Order]
+	holds        *batch[[]*order.Hold] // by order
 	lines        *batch[*order.Line]
 	fulfillments *batch[*order.Fulfillment]
 	attempts     *batch[*order.Attempt]
@@ -148,6 +149,7 @@ func (r *Root) newLoaders(principal account.Principal) *loaders {
 	return &loaders{
 		root: r, principal: principal, families: make(map[*ast.Field]any),
 		orders:       single(r, principal, st.Orders),
+		holds:        single(r, principal, st.OpenHolds),
 		lines:        single(r, principal, st.Lines),
 		fulfillments: single(r, principal, st.Fulfillments),
 		attempts:     single(r, principal, st.AttemptsByID),

@@ -81,6 +81,19 @@ func (f orderFields) Destination(ctx context.Context, o *order.Order) (*order.De
 	return &whole.Destination, nil
 }
 
+// Holds lists what keeps the order from being dispatched, as it is now.
+func (f orderFields) Holds(ctx context.Context, o *order.Order) ([]*order.Hold, error) {
+	l, err := f.loadersOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, _, err := l.holds.get(ctx, o.ID)
+	if found == nil {
+		found = []*order.Hold{}
+	}
+	return found, err
+}
+
 // EventCursor names the order's latest event.
 func (f orderFields) EventCursor(ctx context.Context, o *order.Order) (string, error) {
 	return f.options.Live.EventCursor(ctx, o.ID, o.Sequence)

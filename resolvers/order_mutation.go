@@ -58,17 +58,3 @@ func (m mutation) CreateOrders(ctx context.Context, input graph.CreateOrdersInpu
 	payload.UserErrors = faults
 	return payload, nil
 }
-
-// CancelOrder cancels an order.
-func (m mutation) CancelOrder(ctx context.Context, input graph.CancelOrderInput) (*graph.CancelOrderPayload, error) {
-	principal, err := who(ctx)
-	if err != nil {
-		return nil, err
-	}
-	canceled, err := m.options.Fulfillment.CancelOrder(ctx, principal, input.ID)
-	faults, ok := userErrors(err)
-	if !ok {
-		return nil, err
-	}
-	return &graph.CancelOrderPayload{Order: canceled, UserErrors: faults}, nil
-}

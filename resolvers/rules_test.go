@@ -118,6 +118,8 @@ func TestRolesSeeWhatTheyMay(t *testing.T) {
 			admin,
 			operator, integrator,
 		},
+		`mutation { holdOrder(input: {id: "x", name: "n", reason: "r"}) { userErrors { code } } }`: {admin, operator, integrator},
+		`mutation { addOrderNote(input: {id: "x", text: "t"}) { userErrors { code } } }`:           {admin, operator, integrator},
 		`mutation { createOrders(input: {orders: []}) { userErrors { code } } }`: {
 			admin,
 			operator, integrator,
@@ -239,6 +241,13 @@ func TestAccountsDontSeeEachOther(t *testing.T) {
 	}
 	for field, document := range map[string]string{
 		"cancelOrder": `mutation($order: ID!) { cancelOrder(input: {id: $order}) { order { id } userErrors { field code } } }`,
+		"updateOrder": `mutation($order: ID!) { updateOrder(input: {id: $order, priority: 1}) { order { id } userErrors { field code } } }`,
+		"holdOrder": `mutation($order: ID!) { holdOrder(input: {id: $order, name: "n", reason: "r"}) { order { id } userErrors {
+			field code } } }`,
+		"releaseOrder":  `mutation($order: ID!) { releaseOrder(input: {id: $order}) { order { id } userErrors { field code } } }`,
+		"expediteOrder": `mutation($order: ID!) { expediteOrder(input: {id: $order}) { order { id } userErrors { field code } } }`,
+		"addOrderNote": `mutation($order: ID!) { addOrderNote(input: {id: $order, text: "t"}) { order { id } userErrors {
+			field code } } }`,
 		"updateProvider": `mutation($provider: ID!) { updateProvider(input: {id: $provider, name: "mine"}) { provider { id }
 			userErrors { field code } } }`,
 		"pauseProvider": `mutation($provider: ID!) { pauseProvider(input: {id: $provider, reason: "r"}) { provider { id }

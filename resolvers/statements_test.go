@@ -22,14 +22,14 @@ func TestStatementsDontGrowWithTheList(t *testing.T) {
 		most  int // statements
 	}{
 		"orders": {`{ orders(first: 100) { totalCount nodes { id eventCursor
-				destination { name } budget { amount }
+				destination { name } budget { amount } holds { name }
 				lines { totalCount nodes { serviceType } }
 				fulfillments { totalCount nodes { status line { position } order { reference } provider { name } offer { name
 					} replaces { id }
 					attempts { totalCount nodes { state provider { name } } }
 					decision { offer { name } candidates { offer { name } provider { name } } } } }
-				events { totalCount nodes { cursor kind fulfillment { status } order { destination { name } eventCursor } } }
-				ledgerEntries { totalCount nodes { kind fulfillment { id } provider { name } } } } } }`, 20},
+				events { totalCount nodes { cursor kind fulfillment { status } order { destination { name } eventCursor holds { name } } } }
+				ledgerEntries { totalCount nodes { kind fulfillment { id } provider { name } } } } } }`, 21},
 		"providers": {`{ providers(first: 100) { totalCount nodes { name offers(first: 5) { totalCount nodes { name
 			provider { name } } } } } }`, 5},
 		"fulfillments": {`{ fulfillments(first: 100) { nodes { order { lines { nodes { id } } } provider { name } attempts {

@@ -23,6 +23,7 @@ func breakages() map[string][]string {
 		"every row of ledger_entries":     {"DELETE FROM orders WHERE reference = 'fulfilled'"},
 		"every row of events":             {"DELETE FROM orders WHERE reference = 'waiting'"},
 		"every row of tasks":              {"DELETE FROM orders WHERE reference = 'waiting'"},
+		"every row of holds":              {"DELETE FROM orders WHERE reference = 'held'"},
 
 		"an order at a provider belongs": {"UPDATE fulfillments SET external_id = 'x-fulfilled' WHERE id = " + of("partial", "")},
 		"while an outcome is open": {
@@ -101,6 +102,10 @@ func breakages() map[string][]string {
 			"UPDATE orders SET finished_at = finished_at + interval '1 second' WHERE reference = 'fulfilled'",
 			"UPDATE orders SET updated_at = now() WHERE reference = 'waiting'",
 			"UPDATE orders SET attention = 'x' WHERE reference = 'fulfilled'",
+			"UPDATE orders SET priority = 3 WHERE reference = 'fulfilled'",
+			"UPDATE orders SET deadline = now() + interval '1 day' WHERE reference = 'fulfilled'",
+			"UPDATE orders SET deadline_action = 'CANCEL' WHERE reference = 'fulfilled'",
+			"UPDATE orders SET held = true WHERE reference = 'waiting'",
 		},
 		"a fulfillment is as the last event": {
 			"UPDATE fulfillments SET status = 'SUBMITTED' WHERE id = " + of("partial", ""),
@@ -114,6 +119,12 @@ func breakages() map[string][]string {
 		"an order has ended exactly": {
 			"UPDATE orders SET finished_at = NULL WHERE reference = 'fulfilled'", "UPDATE orders SET finished_at = now() WHERE reference = 'waiting'",
 		},
+		"an order is held exactly": {
+			"UPDATE orders SET held = false WHERE reference = 'held'", "UPDATE orders SET held = true WHERE reference = 'waiting'",
+			"UPDATE holds SET released_at = now(), released_by = 'x'",
+		},
+		"nothing is submitted while": {`UPDATE events SET snapshot = (snapshot::jsonb || '{"held": true}')::json
+			WHERE kind = 'FULFILLMENT_SUBMITTING' AND order_id = ` + of("partial", "order")},
 		"an order's later event": {"UPDATE events SET id = -id WHERE sequence > 1 AND order_id = " + of("fulfilled", "order")},
 
 		"what waits for a provider": {

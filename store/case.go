@@ -46,6 +46,7 @@ func (t *Tx) SaveCases(ctx context.Context, cases []*order.Case) error {
 		changed, fresh, replanned []*order.Fulfillment
 		entries                   []order.LedgerEntry
 		events                    []order.Event
+		holds                     []*order.Hold
 	)
 	for _, c := range cases {
 		for _, f := range c.Fulfillments {
@@ -63,6 +64,7 @@ func (t *Tx) SaveCases(ctx context.Context, cases []*order.Case) error {
 			settings = append(settings, c.Order)
 		}
 		fresh, entries, events = append(fresh, c.New...), append(entries, c.Entries...), append(events, c.Events...)
+		holds = append(holds, c.ChangedHolds...)
 	}
 	for _, write := range []func() error{
 		func() error { return t.updateOrders(ctx, orders) },
@@ -70,6 +72,7 @@ func (t *Tx) SaveCases(ctx context.Context, cases []*order.Case) error {
 		func() error { return t.updateFulfillments(ctx, changed) },
 		func() error { return t.updateSettings(ctx, settings) },
 		func() error { return t.replanFulfillments(ctx, replanned) },
+		func() error { return t.saveHolds(ctx, holds) },
 		func() error { return t.insertEntries(ctx, entries) },
 		func() error { return t.insertEvents(ctx, events) },
 	} {

@@ -112,7 +112,7 @@ func existenceRules() []rule {
 			  AND NOT EXISTS (SELECT FROM orders o WHERE o.id = made.id)`},
 		{1, "every attempt belongs to a fulfillment", `
 			SELECT 'attempt ' || a.id FROM attempts a WHERE NOT EXISTS (SELECT FROM fulfillments f WHERE f.id = a.fulfillment_id)`},
-		belongs("order_lines"), belongs("fulfillments"), belongs("ledger_entries"), belongs("events"), belongs("tasks"),
+		belongs("order_lines"), belongs("fulfillments"), belongs("ledger_entries"), belongs("events"), belongs("tasks"), belongs("holds"),
 	}
 }
 

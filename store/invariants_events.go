@@ -25,6 +25,10 @@ func eventRules() []rule {
 			   OR (e.snapshot ->> 'budget')::numeric IS DISTINCT FROM o.budget
 			   OR (e.snapshot ->> 'delivered')::int IS DISTINCT FROM o.delivered
 			   OR coalesce(e.snapshot ->> 'attention', '') <> o.attention
+			   OR coalesce(e.snapshot ->> 'held', 'false')::boolean <> o.held
+			   OR (e.snapshot ->> 'priority')::int IS DISTINCT FROM o.priority
+			   OR (e.snapshot ->> 'deadline')::timestamptz IS DISTINCT FROM o.deadline
+			   OR coalesce(e.snapshot ->> 'deadlineAction', 'FINISH') <> o.deadline_action
 			   OR (e.snapshot ->> 'finishedAt')::timestamptz IS DISTINCT FROM o.finished_at
 			   OR e.occurred_at <> o.updated_at`},
 		{5, "a fulfillment is as the last event about its status says", `
@@ -40,6 +44,12 @@ func eventRules() []rule {
 			SELECT 'order ' || o.id FROM orders o
 			WHERE (o.finished_at IS NULL) <> EXISTS (SELECT FROM fulfillments f WHERE f.order_id = o.id
 				AND f.status NOT IN (` + finalStates + `))`},
+		{5, "an order is held exactly while a hold of it is open", `
+			SELECT 'order ' || o.id FROM orders o
+			WHERE o.held <> EXISTS (SELECT FROM holds h WHERE h.order_id = o.id AND h.released_at IS NULL)`},
+		{5, "nothing is submitted while its order is held", `
+			SELECT 'order ' || order_id || ' event ' || sequence FROM events
+			WHERE kind = 'FULFILLMENT_SUBMITTING' AND snapshot ->> 'held' = 'true'`},
 		{6, "an order's later event has the higher place in the feed", `
 			SELECT 'order ' || order_id || ' event ' || sequence
 			FROM (SELECT order_id, sequence, id, lag(id) OVER (PARTITION BY order_id ORDER BY sequence) AS before FROM events) e

@@ -148,6 +148,10 @@ func (s *scene) play() {
 	_, err := s.service.CancelOrder(s.t.Context(), s.who, canceled)
 	s.ok(err)
 	s.step() // its cancellation is on its way
+	s.place("held", "b")
+	held := query[uuid.UUID](s.t, s.testStore, "SELECT id FROM orders WHERE reference = 'held'")[0]
+	_, err = s.service.HoldOrder(s.t.Context(), s.who, held, "payment", "not paid yet")
+	s.ok(err)
 	schedule, ran := id.New(id.Schedule), id.New(id.Task)
 	for statement, args := range map[string][]any{
 		`INSERT INTO schedule_slots (schedule_id, slot, task_id, fired_at) VALUES ($1, now(), $2, now())`: {schedule, ran},
@@ -181,7 +185,7 @@ func (s *scene) ledger() (lines []store.LedgerLine) {
 // tables are those that tests break and mend again, each after those that it refers to.
 var tables = []string{
 	"meta", "providers", "provider_days", "offers", "orders", "order_lines", "fulfillments", "attempts", "ledger_entries", "events", "tasks",
-	"task_results", "schedule_slots", "idempotency_keys", "workers",
+	"task_results", "schedule_slots", "idempotency_keys", "workers", "holds",
 }
 
 // keep remembers every row, and what the providers hold.

@@ -199,3 +199,29 @@ func (t *Tx) TaskRevoke(ctx context.Context, fulfillmentIDs []uuid.UUID, kind ta
 	}
 	return column(rows, taskResultOf), nil
 }
+
+// TaskHurry has the waiting tasks of these fulfillments, whose orders are locked, run now and returns them, to be
+// announced after the commit.
+func (t *Tx) TaskHurry(ctx context.Context, fulfillmentIDs []uuid.UUID) ([]task.Task, error) {
+	if len(fulfillmentIDs) == 0 {
+		return nil, nil
+	}
+	hurried, err := t.queries.TaskHurry(ctx, t.Now, fulfillmentIDs)
+	if err != nil {
+		return nil, domainError("hurry tasks", err)
+	}
+	return column(hurried, taskOf), nil
+}
+
+// TaskPrioritize gives the waiting tasks of these fulfillments, whose orders are locked, another priority and returns
+// those that changed; some are to be announced after the commit.
+func (t *Tx) TaskPrioritize(ctx context.Context, fulfillmentIDs []uuid.UUID, priority int) ([]task.Task, error) {
+	if len(fulfillmentIDs) == 0 {
+		return nil, nil
+	}
+	moved, err := t.queries.TaskPrioritize(ctx, int16(priority), t.Now, fulfillmentIDs) //nolint:gosec // 0 to 9
+	if err != nil {
+		return nil, domainError("prioritize tasks", err)
+	}
+	return column(moved, taskOf), nil
+}

@@ -30,6 +30,7 @@ const (
 	Task
 	Worker
 	AuditEntry
+	Hold
 )
 
 const kindByte = 15

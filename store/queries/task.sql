@@ -80,9 +80,13 @@ WHERE t.id = gone.id
 RETURNING t.*, gone.worker_id AS old_worker_id, gone.claim_token AS old_token;
 
 -- name: TaskRevoke :many
+-- Under the locks of their orders: what is locked is being claimed, or run by somebody who waits for these, and ends by
+-- itself.
 WITH revoked AS (
-    DELETE FROM tasks t
-    WHERE t.fulfillment_id = ANY(@fulfillment_ids::uuid[]) AND t.kind = @kind AND t.claim_token IS NULL
+    DELETE FROM tasks t WHERE t.id = ANY(ARRAY(
+        SELECT w.id FROM tasks w
+        WHERE w.fulfillment_id = ANY(@fulfillment_ids::uuid[]) AND w.kind = @kind AND w.claim_token IS NULL
+        ORDER BY w.id FOR UPDATE SKIP LOCKED))
     RETURNING t.*
 )
 INSERT INTO task_results (id, account_id, kind, queue, priority, state, arguments, error, order_id, fulfillment_id,
@@ -91,6 +95,31 @@ SELECT id, account_id, kind, queue, priority, 'REVOKED', arguments, last_error, 
     schedule_id, attempt, max_attempts, enqueued_at, started_at, @now::timestamptz
 FROM revoked
 RETURNING *;
+
+-- name: TaskHurry :many
+-- Has what waits run now, under the locks of their orders: what is locked is being claimed, or run by somebody who sees
+-- the orders as they are then. Announced as fresh tasks are; what a crowd or a pause keeps back is the sweeper's.
+UPDATE tasks t SET due_at = @now::timestamptz, announced_at = CASE WHEN waiting.listed THEN @now::timestamptz END
+FROM (SELECT w.id, c.account_id IS NULL AND p.queue IS NULL AS listed FROM tasks w
+      LEFT JOIN task_crowds c ON c.queue = w.queue AND c.account_id = w.account_id
+      LEFT JOIN paused_queues p ON p.queue = w.queue
+      WHERE w.fulfillment_id = ANY(@fulfillment_ids::uuid[]) AND w.claim_token IS NULL AND w.due_at > @now::timestamptz
+      ORDER BY w.id FOR UPDATE OF w SKIP LOCKED) waiting
+WHERE t.id = waiting.id
+RETURNING t.*;
+
+-- name: TaskPrioritize :many
+-- Moves what waits to another priority, under the locks of their orders, and so to another list: what is due is announced
+-- once more.
+UPDATE tasks t SET priority = @priority::smallint,
+    announced_at = CASE WHEN waiting.listed AND t.due_at <= @now::timestamptz THEN @now::timestamptz END
+FROM (SELECT w.id, c.account_id IS NULL AND p.queue IS NULL AND NOT w.parked AS listed FROM tasks w
+      LEFT JOIN task_crowds c ON c.queue = w.queue AND c.account_id = w.account_id
+      LEFT JOIN paused_queues p ON p.queue = w.queue
+      WHERE w.fulfillment_id = ANY(@fulfillment_ids::uuid[]) AND w.claim_token IS NULL AND w.priority <> @priority::smallint
+      ORDER BY w.id FOR UPDATE OF w SKIP LOCKED) waiting
+WHERE t.id = waiting.id
+RETURNING t.*;
 
 -- name: TaskClaimDue :many
 -- Claims without a list.

@@ -361,6 +361,62 @@ func (q *Queries) TaskFinish(ctx context.Context, arg TaskFinishParams) ([]uuid.
 	return items, nil
 }
 
+const taskHurry = `-- name: TaskHurry :many
+UPDATE tasks t SET due_at = $1::timestamptz, announced_at = CASE WHEN waiting.listed THEN $1::timestamptz END
+FROM (SELECT w.id, c.account_id IS NULL AND p.queue IS NULL AS listed FROM tasks w
+      LEFT JOIN task_crowds c ON c.queue = w.queue AND c.account_id = w.account_id
+      LEFT JOIN paused_queues p ON p.queue = w.queue
+      WHERE w.fulfillment_id = ANY($2::uuid[]) AND w.claim_token IS NULL AND w.due_at > $1::timestamptz
+      ORDER BY w.id FOR UPDATE OF w SKIP LOCKED) waiting
+WHERE t.id = waiting.id
+RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at
+`
+
+// Has what waits run now, under the locks of their orders: what is locked is being claimed, or run by somebody who sees
+// the orders as they are then. Announced as fresh tasks are; what a crowd or a pause keeps back is the sweeper's.
+func (q *Queries) TaskHurry(ctx context.Context, now time.Time, fulfillmentIds []uuid.UUID) ([]Task, error) {
+	rows, err := q.db.Query(ctx, taskHurry, now, fulfillmentIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Task
+	for rows.Next() {
+		var i Task
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.Kind,
+			&i.Queue,
+			&i.Priority,
+			&i.State,
+			&i.Arguments,
+			&i.OrderID,
+			&i.FulfillmentID,
+			&i.ProviderID,
+			&i.ScheduleID,
+			&i.UniqueKey,
+			&i.DueAt,
+			&i.AnnouncedAt,
+			&i.Parked,
+			&i.Attempt,
+			&i.MaxAttempts,
+			&i.WorkerID,
+			&i.ClaimToken,
+			&i.LastError,
+			&i.EnqueuedAt,
+			&i.StartedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const taskInsert = `-- name: TaskInsert :many
 INSERT INTO tasks (id, account_id, kind, queue, priority, arguments, order_id, fulfillment_id, provider_id, schedule_id,
     unique_key, due_at, announced_at, parked, max_attempts, enqueued_at)
@@ -469,6 +525,63 @@ func (q *Queries) TaskLock(ctx context.Context, ids []uuid.UUID, tokens []uuid.U
 	return items, nil
 }
 
+const taskPrioritize = `-- name: TaskPrioritize :many
+UPDATE tasks t SET priority = $1::smallint,
+    announced_at = CASE WHEN waiting.listed AND t.due_at <= $2::timestamptz THEN $2::timestamptz END
+FROM (SELECT w.id, c.account_id IS NULL AND p.queue IS NULL AND NOT w.parked AS listed FROM tasks w
+      LEFT JOIN task_crowds c ON c.queue = w.queue AND c.account_id = w.account_id
+      LEFT JOIN paused_queues p ON p.queue = w.queue
+      WHERE w.fulfillment_id = ANY($3::uuid[]) AND w.claim_token IS NULL AND w.priority <> $1::smallint
+      ORDER BY w.id FOR UPDATE OF w SKIP LOCKED) waiting
+WHERE t.id = waiting.id
+RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at
+`
+
+// Moves what waits to another priority, under the locks of their orders, and so to another list: what is due is announced
+// once more.
+func (q *Queries) TaskPrioritize(ctx context.Context, priority int16, now time.Time, fulfillmentIds []uuid.UUID) ([]Task, error) {
+	rows, err := q.db.Query(ctx, taskPrioritize, priority, now, fulfillmentIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Task
+	for rows.Next() {
+		var i Task
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.Kind,
+			&i.Queue,
+			&i.Priority,
+			&i.State,
+			&i.Arguments,
+			&i.OrderID,
+			&i.FulfillmentID,
+			&i.ProviderID,
+			&i.ScheduleID,
+			&i.UniqueKey,
+			&i.DueAt,
+			&i.AnnouncedAt,
+			&i.Parked,
+			&i.Attempt,
+			&i.MaxAttempts,
+			&i.WorkerID,
+			&i.ClaimToken,
+			&i.LastError,
+			&i.EnqueuedAt,
+			&i.StartedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const taskReschedule = `-- name: TaskReschedule :many
 UPDATE tasks t SET due_at = u.due_at, announced_at = NULL, worker_id = NULL, claim_token = NULL,
     last_error = u.error, attempt = t.attempt - u.refund::int,
@@ -515,8 +628,10 @@ func (q *Queries) TaskReschedule(ctx context.Context, arg TaskRescheduleParams) 
 
 const taskRevoke = `-- name: TaskRevoke :many
 WITH revoked AS (
-    DELETE FROM tasks t
-    WHERE t.fulfillment_id = ANY($2::uuid[]) AND t.kind = $3 AND t.claim_token IS NULL
+    DELETE FROM tasks t WHERE t.id = ANY(ARRAY(
+        SELECT w.id FROM tasks w
+        WHERE w.fulfillment_id = ANY($2::uuid[]) AND w.kind = $3 AND w.claim_token IS NULL
+        ORDER BY w.id FOR UPDATE SKIP LOCKED))
     RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at
 )
 INSERT INTO task_results (id, account_id, kind, queue, priority, state, arguments, error, order_id, fulfillment_id,
@@ -527,6 +642,8 @@ FROM revoked
 RETURNING id, account_id, kind, queue, priority, state, dead, arguments, result, error, order_id, fulfillment_id, provider_id, schedule_id, worker_id, attempt, max_attempts, enqueued_at, started_at, finished_at
 `
 
+// Under the locks of their orders: what is locked is being claimed, or run by somebody who waits for these, and ends by
+// itself.
 func (q *Queries) TaskRevoke(ctx context.Context, now time.Time, fulfillmentIds []uuid.UUID, kind string) ([]TaskResult, error) {
 	rows, err := q.db.Query(ctx, taskRevoke, now, fulfillmentIds, kind)
 	if err != nil {

@@ -1,0 +1,53 @@
+package fulfillment_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+
+	"github.com/boostress/boostress/order"
+)
+
+// person changes some order as people do, at any time. What its state does not allow is refused, and no fault.
+func (w *world) person() error {
+	o := w.placed[rand.IntN(len(w.placed))]
+	err := w.wish(o)
+	var faults order.Faults
+	if errors.Is(err, order.ErrFulfilled) || errors.As(err, &faults) {
+		return nil
+	}
+	return err
+}
+
+func (w *world) wish(o *order.Order) error {
+	names := []string{"payment", "fraud"}
+	name := names[rand.IntN(len(names))]
+	var err error
+	switch rand.IntN(8) {
+	case 0:
+		_, err = w.CancelOrder(w.ctx(), w.who, o.ID)
+	case 1, 2:
+		_, err = w.HoldOrder(w.ctx(), w.who, o.ID, name, strconv.Itoa(rand.IntN(2)))
+	case 3, 4:
+		_, err = w.ReleaseOrder(w.ctx(), w.who, o.ID, []*string{nil, &name}[rand.IntN(2)])
+	case 5:
+		_, err = w.ExpediteOrder(w.ctx(), w.who, o.ID)
+	case 6:
+		_, err = w.AddOrderNote(w.ctx(), w.who, o.ID, "they called")
+	default:
+		_, err = w.UpdateOrder(w.ctx(), w.who, o.ID, order.Revision{
+			Budget: money(strconv.Itoa(1 + rand.IntN(20))), Priority: new(rand.IntN(10)),
+			Metadata: json.RawMessage(fmt.Sprintf(`{"turn": %d}`, rand.IntN(5))),
+		})
+	}
+	return err
+}
+
+// releaseAll lets go on what is held.
+func (w *world) releaseAll() {
+	for _, o := range w.placed {
+		w.release(o, nil)
+	}
+}
