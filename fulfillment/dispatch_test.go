@@ -236,18 +236,6 @@ func TestTaskOfAFulfillmentThatIsGone(t *testing.T) {
 	}
 }
 
-func TestHeldOrdersWait(t *testing.T) {
-	t.Parallel()
-	s := newStand(t)
-	s.provider("one", "1")
-	o := s.place(nil)
-	s.exec("UPDATE orders SET held = true")
-	s.idle()
-	s.want(o, order.Pending, order.FulfillmentPending)
-	s.exec("UPDATE orders SET held = false")
-	s.step(fulfillment.StepCreate)
-}
-
 func TestTestModeReachesSimulatedProvidersOnly(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)

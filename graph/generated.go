@@ -85,6 +85,11 @@ type MutationResolver interface {
 	CreateOrder(ctx context.Context, input order.Draft) (*CreateOrderPayload, error)
 	CreateOrders(ctx context.Context, input CreateOrdersInput) (*CreateOrdersPayload, error)
 	CancelOrder(ctx context.Context, input CancelOrderInput) (*CancelOrderPayload, error)
+	UpdateOrder(ctx context.Context, input UpdateOrderInput) (*UpdateOrderPayload, error)
+	HoldOrder(ctx context.Context, input HoldOrderInput) (*HoldOrderPayload, error)
+	ReleaseOrder(ctx context.Context, input ReleaseOrderInput) (*ReleaseOrderPayload, error)
+	ExpediteOrder(ctx context.Context, input ExpediteOrderInput) (*ExpediteOrderPayload, error)
+	AddOrderNote(ctx context.Context, input AddOrderNoteInput) (*AddOrderNotePayload, error)
 	CreateProvider(ctx context.Context, input CreateProviderInput) (*CreateProviderPayload, error)
 	UpdateProvider(ctx context.Context, input UpdateProviderInput) (*UpdateProviderPayload, error)
 	PauseProvider(ctx context.Context, input PauseProviderInput) (*PauseProviderPayload, error)
@@ -108,6 +113,8 @@ type OrderResolver interface {
 	Fulfillments(ctx context.Context, obj *order.Order, filter *FulfillmentFilter, first *int, after *string, last *int, before *string) (*FulfillmentConnection, error)
 	Events(ctx context.Context, obj *order.Order, first *int, after *string, last *int, before *string) (*OrderEventConnection, error)
 	LedgerEntries(ctx context.Context, obj *order.Order, first *int, after *string, last *int, before *string) (*LedgerEntryConnection, error)
+
+	Holds(ctx context.Context, obj *order.Order) ([]*order.Hold, error)
 
 	EventCursor(ctx context.Context, obj *order.Order) (string, error)
 }
@@ -202,6 +209,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("AddOrderNoteInput", ec.unmarshalInputAddOrderNoteInput),
 			graphql.NewInputUnmarshaler("ApiKeyFilter", ec.unmarshalInputApiKeyFilter),
 			graphql.NewInputUnmarshaler("ApiKeySort", ec.unmarshalInputApiKeySort),
 			graphql.NewInputUnmarshaler("AuditEntryFilter", ec.unmarshalInputAuditEntryFilter),
@@ -215,8 +223,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DestinationInput", ec.unmarshalInputDestinationInput),
 			graphql.NewInputUnmarshaler("DisableOffersInput", ec.unmarshalInputDisableOffersInput),
 			graphql.NewInputUnmarshaler("EnableOffersInput", ec.unmarshalInputEnableOffersInput),
+			graphql.NewInputUnmarshaler("ExpediteOrderInput", ec.unmarshalInputExpediteOrderInput),
 			graphql.NewInputUnmarshaler("FulfillmentFilter", ec.unmarshalInputFulfillmentFilter),
 			graphql.NewInputUnmarshaler("FulfillmentSort", ec.unmarshalInputFulfillmentSort),
+			graphql.NewInputUnmarshaler("HoldOrderInput", ec.unmarshalInputHoldOrderInput),
 			graphql.NewInputUnmarshaler("MoneyInput", ec.unmarshalInputMoneyInput),
 			graphql.NewInputUnmarshaler("OfferFilter", ec.unmarshalInputOfferFilter),
 			graphql.NewInputUnmarshaler("OfferSort", ec.unmarshalInputOfferSort),
@@ -229,6 +239,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ProviderFilter", ec.unmarshalInputProviderFilter),
 			graphql.NewInputUnmarshaler("ProviderRateLimitInput", ec.unmarshalInputProviderRateLimitInput),
 			graphql.NewInputUnmarshaler("ProviderSort", ec.unmarshalInputProviderSort),
+			graphql.NewInputUnmarshaler("ReleaseOrderInput", ec.unmarshalInputReleaseOrderInput),
 			graphql.NewInputUnmarshaler("ResumeProviderInput", ec.unmarshalInputResumeProviderInput),
 			graphql.NewInputUnmarshaler("RevokeApiKeyInput", ec.unmarshalInputRevokeApiKeyInput),
 			graphql.NewInputUnmarshaler("ScheduleFilter", ec.unmarshalInputScheduleFilter),
@@ -239,6 +250,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("TaskResultFilter", ec.unmarshalInputTaskResultFilter),
 			graphql.NewInputUnmarshaler("TaskResultSort", ec.unmarshalInputTaskResultSort),
 			graphql.NewInputUnmarshaler("UpdateOfferInput", ec.unmarshalInputUpdateOfferInput),
+			graphql.NewInputUnmarshaler("UpdateOrderInput", ec.unmarshalInputUpdateOrderInput),
 			graphql.NewInputUnmarshaler("UpdateProviderInput", ec.unmarshalInputUpdateProviderInput),
 			graphql.NewInputUnmarshaler("UserFilter", ec.unmarshalInputUserFilter),
 			graphql.NewInputUnmarshaler("UserSort", ec.unmarshalInputUserSort),
@@ -695,6 +707,37 @@ type Mutation @allow(roles: [ADMIN]) {
     "Which order."
     input: CancelOrderInput!
   ): CancelOrderPayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
+  """
+  Changes what may change of an order while it runs; what the input leaves out stays as it is. Of an order that has ended only the
+  metadata may change: CONFLICT otherwise.
+  """
+  updateOrder(
+    "Which order, and what changes."
+    input: UpdateOrderInput!
+  ): UpdateOrderPayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
+  """
+  Keeps an order from being dispatched until its last hold is released. What providers have already goes on, and what became of
+  calls with an unknown outcome is still found out. Another reason under the name of an open hold takes the place of the old one.
+  """
+  holdOrder(
+    "Which order, and why."
+    input: HoldOrderInput!
+  ): HoldOrderPayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
+  "Ends a hold, or all of an order's. With the last, what waited goes on at once. Releasing what is not held changes nothing."
+  releaseOrder(
+    "Which hold of which order."
+    input: ReleaseOrderInput!
+  ): ReleaseOrderPayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
+  "Gives an order the highest priority and ends its waits."
+  expediteOrder(
+    "Which order."
+    input: ExpediteOrderInput!
+  ): ExpediteOrderPayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
+  "Puts a remark on an order's timeline, whatever state it is in."
+  addOrderNote(
+    "Which order, and what is remarked."
+    input: AddOrderNoteInput!
+  ): AddOrderNotePayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
   "Adds a provider."
   createProvider(
     "What it is and how it is reached."
@@ -870,6 +913,8 @@ type Order implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) 
   metadata: JSON
   "Whether a named reason keeps it from being dispatched."
   isHeld: Boolean!
+  "The holds that keep it from being dispatched, the oldest first: at most 20."
+  holds: [Hold!]!
   "Whether it was placed with a test-mode key and so reaches simulated providers only."
   isTestMode: Boolean!
   "Why a person should look at it; null where nobody needs to."
@@ -884,6 +929,18 @@ type Order implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) 
   updatedAt: DateTime!
   "When its last fulfillment ended; null while something is open."
   finishedAt: DateTime
+}
+
+"A named reason that keeps an order from being dispatched."
+type Hold @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
+  "Unique among the open holds of an order."
+  name: String!
+  "Why."
+  reason: String!
+  "Who placed it, e.g. \"user:admin\"."
+  placedBy: String!
+  "When it was placed."
+  placedAt: DateTime!
 }
 
 "Where an order stands. It follows from the order's fulfillments."
@@ -1092,6 +1149,92 @@ type CancelOrderPayload @allow(roles: [ADMIN, OPERATOR, INTEGRATOR]) {
   userErrors: [UserError!]!
 }
 
+"What changes of an order. What is left out stays as it is."
+input UpdateOrderInput {
+  "The order's id."
+  id: ID!
+  "The most that may be spent, in the order's currency and at least what is reserved and spent; null: unlimited."
+  budget: MoneyInput
+  "What is not at a provider by then is given up; in the future, or null: there is no hurry."
+  deadline: DateTime
+  "From 0 to 9, higher first."
+  priority: Int
+  "Your own remarks: a JSON object of at most 16 KiB, in place of the old one; null: none."
+  metadata: JSON
+}
+
+"What became of updateOrder."
+type UpdateOrderPayload @allow(roles: [ADMIN, OPERATOR, INTEGRATOR]) {
+  "The order; null where it was not changed."
+  order: Order
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which order is held, and why."
+input HoldOrderInput {
+  "The order's id."
+  id: ID!
+  "What to call the hold, e.g. \"payment\": at most 120 characters, unique among the open ones of the order."
+  name: String!
+  "Why: at most 2,000 characters."
+  reason: String!
+}
+
+"What became of holdOrder."
+type HoldOrderPayload @allow(roles: [ADMIN, OPERATOR, INTEGRATOR]) {
+  "The order; null where it was not held."
+  order: Order
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which hold ends."
+input ReleaseOrderInput {
+  "The order's id."
+  id: ID!
+  "The hold's name; without it every one ends."
+  name: String
+}
+
+"What became of releaseOrder."
+type ReleaseOrderPayload @allow(roles: [ADMIN, OPERATOR, INTEGRATOR]) {
+  "The order; null where nothing was released."
+  order: Order
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which order is hurried."
+input ExpediteOrderInput {
+  "The order's id."
+  id: ID!
+}
+
+"What became of expediteOrder."
+type ExpediteOrderPayload @allow(roles: [ADMIN, OPERATOR, INTEGRATOR]) {
+  "The order; null where it was not hurried."
+  order: Order
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"A remark on an order."
+input AddOrderNoteInput {
+  "The order's id."
+  id: ID!
+  "What is remarked: at most 2,000 characters."
+  text: String!
+}
+
+"What became of addOrderNote."
+type AddOrderNotePayload @allow(roles: [ADMIN, OPERATOR, INTEGRATOR]) {
+  "The order; null where the note was refused."
+  order: Order
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
 # ----------------------------------------------------------------------------------------------------------------- events
 
 "Something that happened to an order. Its own scalars are as of the event; what they lead to is read now and may be newer."
@@ -1112,11 +1255,13 @@ type OrderEvent @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
   fulfillment: Fulfillment
   "What changed, field by field."
   changes: [Change!]!
+  "The remark that was put on the timeline; null where the event is none."
+  note: String
 }
 
 "One field of an order, or of one of its fulfillments, that an event changed."
 type Change @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
-  "Which field, e.g. \"status\" or \"fulfillment.status\"."
+  "Which field, e.g. \"status\", \"fulfillment.status\", \"note\" or \"hold.\" and a hold's name."
   field: String!
   "Its value before, as text; null: none."
   before: String
@@ -1164,6 +1309,16 @@ enum OrderEventKind {
   ATTENTION_NEEDED
   "A part of a fulfillment's quantity went to a new one."
   FULFILLMENT_SPLIT
+  "A person changed the order's settings."
+  ORDER_UPDATED
+  "A hold was placed, or got another reason: the change of \"hold.\" and its name tells the reason."
+  ORDER_HELD
+  "Holds ended."
+  ORDER_RELEASED
+  "The order got the highest priority."
+  ORDER_EXPEDITED
+  "A person put a remark on the timeline."
+  NOTE_ADDED
 }
 
 "A page of events."
@@ -3472,6 +3627,16 @@ func (ec *executionContext) childFields_Account(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Account", field.Name)
 }
 
+func (ec *executionContext) childFields_AddOrderNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_AddOrderNotePayload_order(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AddOrderNotePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddOrderNotePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3736,6 +3901,16 @@ func (ec *executionContext) childFields_EnableOffersPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type EnableOffersPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ExpediteOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_ExpediteOrderPayload_order(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ExpediteOrderPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExpediteOrderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Fulfillment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3826,6 +4001,30 @@ func (ec *executionContext) childFields_FulfillmentStatusCount(ctx context.Conte
 		return ec.fieldContext_FulfillmentStatusCount_count(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FulfillmentStatusCount", field.Name)
+}
+
+func (ec *executionContext) childFields_Hold(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_Hold_name(ctx, field)
+	case "reason":
+		return ec.fieldContext_Hold_reason(ctx, field)
+	case "placedBy":
+		return ec.fieldContext_Hold_placedBy(ctx, field)
+	case "placedAt":
+		return ec.fieldContext_Hold_placedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Hold", field.Name)
+}
+
+func (ec *executionContext) childFields_HoldOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_HoldOrderPayload_order(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_HoldOrderPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HoldOrderPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_LedgerEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3982,6 +4181,8 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_metadata(ctx, field)
 	case "isHeld":
 		return ec.fieldContext_Order_isHeld(ctx, field)
+	case "holds":
+		return ec.fieldContext_Order_holds(ctx, field)
 	case "isTestMode":
 		return ec.fieldContext_Order_isTestMode(ctx, field)
 	case "attention":
@@ -4042,6 +4243,8 @@ func (ec *executionContext) childFields_OrderEvent(ctx context.Context, field gr
 		return ec.fieldContext_OrderEvent_fulfillment(ctx, field)
 	case "changes":
 		return ec.fieldContext_OrderEvent_changes(ctx, field)
+	case "note":
+		return ec.fieldContext_OrderEvent_note(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OrderEvent", field.Name)
 }
@@ -4258,6 +4461,16 @@ func (ec *executionContext) childFields_Queue(ctx context.Context, field graphql
 		return ec.fieldContext_Queue_running(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Queue", field.Name)
+}
+
+func (ec *executionContext) childFields_ReleaseOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_ReleaseOrderPayload_order(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReleaseOrderPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReleaseOrderPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ResumeProviderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4530,6 +4743,16 @@ func (ec *executionContext) childFields_UpdateOfferPayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type UpdateOfferPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UpdateOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_UpdateOrderPayload_order(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateOrderPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateOrderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateProviderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "provider":
@@ -4786,6 +5009,20 @@ func (ec *executionContext) field_Fulfillment_attempts_args(ctx context.Context,
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_addOrderNote_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (AddOrderNoteInput, error) {
+			return ec.unmarshalNAddOrderNoteInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐAddOrderNoteInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_cancelOrder_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -4898,12 +5135,54 @@ func (ec *executionContext) field_Mutation_enableOffers_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_expediteOrder_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (ExpediteOrderInput, error) {
+			return ec.unmarshalNExpediteOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐExpediteOrderInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_holdOrder_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (HoldOrderInput, error) {
+			return ec.unmarshalNHoldOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐHoldOrderInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_pauseProvider_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (PauseProviderInput, error) {
 			return ec.unmarshalNPauseProviderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPauseProviderInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_releaseOrder_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (ReleaseOrderInput, error) {
+			return ec.unmarshalNReleaseOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐReleaseOrderInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4960,6 +5239,20 @@ func (ec *executionContext) field_Mutation_updateOffer_args(ctx context.Context,
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (UpdateOfferInput, error) {
 			return ec.unmarshalNUpdateOfferInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐUpdateOfferInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateOrder_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (UpdateOrderInput, error) {
+			return ec.unmarshalNUpdateOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐUpdateOrderInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -6186,6 +6479,70 @@ func (ec *executionContext) _Account_createdAt(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_Account_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Account", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _AddOrderNotePayload_order(ctx context.Context, field graphql.CollectedField, obj *AddOrderNotePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddOrderNotePayload_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AddOrderNotePayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AddOrderNotePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AddOrderNotePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *AddOrderNotePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddOrderNotePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AddOrderNotePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AddOrderNotePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ApiKey_id(ctx context.Context, field graphql.CollectedField, obj *account.APIKey) (ret graphql.Marshaler) {
@@ -8105,6 +8462,70 @@ func (ec *executionContext) fieldContext_EnableOffersPayload_userErrors(_ contex
 	return fc, nil
 }
 
+func (ec *executionContext) _ExpediteOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *ExpediteOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExpediteOrderPayload_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExpediteOrderPayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExpediteOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExpediteOrderPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *ExpediteOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExpediteOrderPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExpediteOrderPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExpediteOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Fulfillment_id(ctx context.Context, field graphql.CollectedField, obj *order.Fulfillment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9034,6 +9455,162 @@ func (ec *executionContext) fieldContext_FulfillmentStatusCount_count(_ context.
 	return graphql.NewScalarFieldContext("FulfillmentStatusCount", field, false, false, "Int")
 }
 
+func (ec *executionContext) _Hold_name(ctx context.Context, field graphql.CollectedField, obj *order.Hold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hold_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hold_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hold", field, false, false, "String")
+}
+
+func (ec *executionContext) _Hold_reason(ctx context.Context, field graphql.CollectedField, obj *order.Hold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hold_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hold_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hold", field, false, false, "String")
+}
+
+func (ec *executionContext) _Hold_placedBy(ctx context.Context, field graphql.CollectedField, obj *order.Hold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hold_placedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PlacedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hold_placedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hold", field, false, false, "String")
+}
+
+func (ec *executionContext) _Hold_placedAt(ctx context.Context, field graphql.CollectedField, obj *order.Hold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hold_placedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PlacedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hold_placedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hold", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _HoldOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *HoldOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HoldOrderPayload_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_HoldOrderPayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HoldOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HoldOrderPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *HoldOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HoldOrderPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HoldOrderPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HoldOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _LedgerEntry_id(ctx context.Context, field graphql.CollectedField, obj *order.LedgerEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9545,6 +10122,226 @@ func (ec *executionContext) fieldContext_Mutation_cancelOrder(ctx context.Contex
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_cancelOrder_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateOrder(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateOrder(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateOrder(ctx, fc.Args["input"].(UpdateOrderInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *UpdateOrderPayload) graphql.Marshaler {
+			return ec.marshalNUpdateOrderPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐUpdateOrderPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateOrder(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateOrderPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateOrder_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_holdOrder(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_holdOrder(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().HoldOrder(ctx, fc.Args["input"].(HoldOrderInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *HoldOrderPayload) graphql.Marshaler {
+			return ec.marshalNHoldOrderPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐHoldOrderPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_holdOrder(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_HoldOrderPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_holdOrder_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_releaseOrder(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_releaseOrder(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ReleaseOrder(ctx, fc.Args["input"].(ReleaseOrderInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ReleaseOrderPayload) graphql.Marshaler {
+			return ec.marshalNReleaseOrderPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐReleaseOrderPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_releaseOrder(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ReleaseOrderPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_releaseOrder_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_expediteOrder(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_expediteOrder(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ExpediteOrder(ctx, fc.Args["input"].(ExpediteOrderInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ExpediteOrderPayload) graphql.Marshaler {
+			return ec.marshalNExpediteOrderPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐExpediteOrderPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_expediteOrder(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExpediteOrderPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_expediteOrder_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_addOrderNote(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_addOrderNote(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AddOrderNote(ctx, fc.Args["input"].(AddOrderNoteInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *AddOrderNotePayload) graphql.Marshaler {
+			return ec.marshalNAddOrderNotePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐAddOrderNotePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_addOrderNote(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AddOrderNotePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_addOrderNote_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -11193,6 +11990,38 @@ func (ec *executionContext) fieldContext_Order_isHeld(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Order", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _Order_holds(ctx context.Context, field graphql.CollectedField, obj *order.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_holds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Order().Holds(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Hold) graphql.Marshaler {
+			return ec.marshalNHold2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐHoldᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Order_holds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Hold(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Order_isTestMode(ctx context.Context, field graphql.CollectedField, obj *order.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11737,6 +12566,29 @@ func (ec *executionContext) fieldContext_OrderEvent_changes(_ context.Context, f
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _OrderEvent_note(ctx context.Context, field graphql.CollectedField, obj *order.Event) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderEvent_note(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Note(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderEvent_note(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderEvent", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderEventConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *OrderEventConnection) (ret graphql.Marshaler) {
@@ -14587,6 +15439,70 @@ func (ec *executionContext) fieldContext_Queue_running(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Queue", field, false, false, "Int")
 }
 
+func (ec *executionContext) _ReleaseOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *ReleaseOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReleaseOrderPayload_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ReleaseOrderPayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReleaseOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReleaseOrderPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *ReleaseOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReleaseOrderPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReleaseOrderPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReleaseOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ResumeProviderPayload_provider(ctx context.Context, field graphql.CollectedField, obj *ResumeProviderPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17066,6 +17982,70 @@ func (ec *executionContext) fieldContext_UpdateOfferPayload_userErrors(_ context
 	return fc, nil
 }
 
+func (ec *executionContext) _UpdateOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *UpdateOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateOrderPayload_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateOrderPayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateOrderPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *UpdateOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateOrderPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateOrderPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _UpdateProviderPayload_provider(ctx context.Context, field graphql.CollectedField, obj *UpdateProviderPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18910,6 +19890,55 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputAddOrderNoteInput(ctx context.Context, obj any) (AddOrderNoteInput, error) {
+	var it AddOrderNoteInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "text"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "text":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Text = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAddOrderNoteInput unmarshals raw into the AddOrderNoteInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAddOrderNoteInput(ctx context.Context, raw any) (AddOrderNoteInput, error) {
+	var out AddOrderNoteInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AddOrderNoteInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputApiKeyFilter(ctx context.Context, obj any) (APIKeyFilter, error) {
 	var it APIKeyFilter
 	if obj == nil {
@@ -19785,6 +20814,48 @@ func UnmarshalEnableOffersInput(ctx context.Context, raw any) (EnableOffersInput
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputExpediteOrderInput(ctx context.Context, obj any) (ExpediteOrderInput, error) {
+	var it ExpediteOrderInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalExpediteOrderInput unmarshals raw into the ExpediteOrderInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalExpediteOrderInput(ctx context.Context, raw any) (ExpediteOrderInput, error) {
+	var out ExpediteOrderInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ExpediteOrderInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputFulfillmentFilter(ctx context.Context, obj any) (FulfillmentFilter, error) {
 	var it FulfillmentFilter
 	if obj == nil {
@@ -19894,6 +20965,62 @@ func (ec *executionContext) unmarshalInputFulfillmentSort(ctx context.Context, o
 func UnmarshalFulfillmentSort(ctx context.Context, raw any) (FulfillmentSort, error) {
 	var out FulfillmentSort
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "FulfillmentSort", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputHoldOrderInput(ctx context.Context, obj any) (HoldOrderInput, error) {
+	var it HoldOrderInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "name", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalHoldOrderInput unmarshals raw into the HoldOrderInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalHoldOrderInput(ctx context.Context, raw any) (HoldOrderInput, error) {
+	var out HoldOrderInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "HoldOrderInput", raw, &out)
 	return out, err
 }
 
@@ -20576,6 +21703,55 @@ func UnmarshalProviderSort(ctx context.Context, raw any) (ProviderSort, error) {
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputReleaseOrderInput(ctx context.Context, obj any) (ReleaseOrderInput, error) {
+	var it ReleaseOrderInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "name"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalReleaseOrderInput unmarshals raw into the ReleaseOrderInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalReleaseOrderInput(ctx context.Context, raw any) (ReleaseOrderInput, error) {
+	var out ReleaseOrderInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ReleaseOrderInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputResumeProviderInput(ctx context.Context, obj any) (ResumeProviderInput, error) {
 	var it ResumeProviderInput
 	if obj == nil {
@@ -21143,6 +22319,76 @@ func UnmarshalUpdateOfferInput(ctx context.Context, raw any) (UpdateOfferInput, 
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputUpdateOrderInput(ctx context.Context, obj any) (UpdateOrderInput, error) {
+	var it UpdateOrderInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "budget", "deadline", "priority", "metadata"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "budget":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("budget"))
+			data, err := ec.unmarshalOMoneyInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐMoney(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Budget = graphql.OmittableOf(data)
+		case "deadline":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("deadline"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Deadline = graphql.OmittableOf(data)
+		case "priority":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("priority"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Priority = data
+		case "metadata":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("metadata"))
+			data, err := ec.unmarshalOJSON2encodingᚋjsonᚐRawMessage(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Metadata = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUpdateOrderInput unmarshals raw into the UpdateOrderInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUpdateOrderInput(ctx context.Context, raw any) (UpdateOrderInput, error) {
+	var out UpdateOrderInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateOrderInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputUpdateProviderInput(ctx context.Context, obj any) (UpdateProviderInput, error) {
 	var it UpdateProviderInput
 	if obj == nil {
@@ -21493,6 +22739,44 @@ func (ec *executionContext) _Account(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "createdAt":
 			out.Values[i] = ec._Account_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var addOrderNotePayloadImplementors = []string{"AddOrderNotePayload"}
+
+func (ec *executionContext) _AddOrderNotePayload(ctx context.Context, sel ast.SelectionSet, obj *AddOrderNotePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, addOrderNotePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AddOrderNotePayload")
+		case "order":
+			out.Values[i] = ec._AddOrderNotePayload_order(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._AddOrderNotePayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -22434,6 +23718,44 @@ func (ec *executionContext) _EnableOffersPayload(ctx context.Context, sel ast.Se
 	return out
 }
 
+var expediteOrderPayloadImplementors = []string{"ExpediteOrderPayload"}
+
+func (ec *executionContext) _ExpediteOrderPayload(ctx context.Context, sel ast.SelectionSet, obj *ExpediteOrderPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, expediteOrderPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExpediteOrderPayload")
+		case "order":
+			out.Values[i] = ec._ExpediteOrderPayload_order(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ExpediteOrderPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var fulfillmentImplementors = []string{"Fulfillment", "Node"}
 
 func (ec *executionContext) _Fulfillment(ctx context.Context, sel ast.SelectionSet, obj *order.Fulfillment) graphql.Marshaler {
@@ -22723,6 +24045,92 @@ func (ec *executionContext) _FulfillmentStatusCount(ctx context.Context, sel ast
 	return out
 }
 
+var holdImplementors = []string{"Hold"}
+
+func (ec *executionContext) _Hold(ctx context.Context, sel ast.SelectionSet, obj *order.Hold) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, holdImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Hold")
+		case "name":
+			out.Values[i] = ec._Hold_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = ec._Hold_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "placedBy":
+			out.Values[i] = ec._Hold_placedBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "placedAt":
+			out.Values[i] = ec._Hold_placedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var holdOrderPayloadImplementors = []string{"HoldOrderPayload"}
+
+func (ec *executionContext) _HoldOrderPayload(ctx context.Context, sel ast.SelectionSet, obj *HoldOrderPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, holdOrderPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("HoldOrderPayload")
+		case "order":
+			out.Values[i] = ec._HoldOrderPayload_order(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._HoldOrderPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var ledgerEntryImplementors = []string{"LedgerEntry", "Node"}
 
 func (ec *executionContext) _LedgerEntry(ctx context.Context, sel ast.SelectionSet, obj *order.LedgerEntry) graphql.Marshaler {
@@ -22943,6 +24351,41 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "cancelOrder":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_cancelOrder(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateOrder":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateOrder(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "holdOrder":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_holdOrder(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "releaseOrder":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_releaseOrder(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expediteOrder":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_expediteOrder(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "addOrderNote":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_addOrderNote(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -23354,6 +24797,12 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "holds":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Order_holds(ctx, field, obj)
+				})
 		case "isTestMode":
 			out.Values[i] = ec._Order_isTestMode(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -23543,6 +24992,11 @@ func (ec *executionContext) _OrderEvent(ctx context.Context, sel ast.SelectionSe
 		case "changes":
 			out.Values[i] = ec._OrderEvent_changes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "note":
+			out.Values[i] = ec._OrderEvent_note(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
@@ -24461,6 +25915,44 @@ func (ec *executionContext) _Queue(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "running":
 			out.Values[i] = ec._Queue_running(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var releaseOrderPayloadImplementors = []string{"ReleaseOrderPayload"}
+
+func (ec *executionContext) _ReleaseOrderPayload(ctx context.Context, sel ast.SelectionSet, obj *ReleaseOrderPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, releaseOrderPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ReleaseOrderPayload")
+		case "order":
+			out.Values[i] = ec._ReleaseOrderPayload_order(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ReleaseOrderPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -25414,6 +26906,44 @@ func (ec *executionContext) _UpdateOfferPayload(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var updateOrderPayloadImplementors = []string{"UpdateOrderPayload"}
+
+func (ec *executionContext) _UpdateOrderPayload(ctx context.Context, sel ast.SelectionSet, obj *UpdateOrderPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateOrderPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateOrderPayload")
+		case "order":
+			out.Values[i] = ec._UpdateOrderPayload_order(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._UpdateOrderPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var updateProviderPayloadImplementors = []string{"UpdateProviderPayload"}
 
 func (ec *executionContext) _UpdateProviderPayload(ctx context.Context, sel ast.SelectionSet, obj *UpdateProviderPayload) graphql.Marshaler {
@@ -26133,6 +27663,19 @@ func (ec *executionContext) marshalNAccount2ᚖgithubᚗcomᚋboostressᚋboostr
 	return ec._Account(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNAddOrderNoteInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐAddOrderNoteInput(ctx context.Context, v any) (AddOrderNoteInput, error) {
+	res, err := ec.unmarshalInputAddOrderNoteInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAddOrderNotePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐAddOrderNotePayload(ctx context.Context, sel ast.SelectionSet, v *AddOrderNotePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AddOrderNotePayload!")
+		return graphql.Null
+	}
+	return ec._AddOrderNotePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNApiKey2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋaccountᚐAPIKeyᚄ(ctx context.Context, sel ast.SelectionSet, v []*account.APIKey) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -26616,6 +28159,19 @@ func (ec *executionContext) marshalNEnableOffersPayload2ᚖgithubᚗcomᚋboostr
 	return ec._EnableOffersPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNExpediteOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐExpediteOrderInput(ctx context.Context, v any) (ExpediteOrderInput, error) {
+	res, err := ec.unmarshalInputExpediteOrderInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNExpediteOrderPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐExpediteOrderPayload(ctx context.Context, sel ast.SelectionSet, v *ExpediteOrderPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ExpediteOrderPayload!")
+		return graphql.Null
+	}
+	return ec._ExpediteOrderPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNFulfillment2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFulfillmentᚄ(ctx context.Context, sel ast.SelectionSet, v []*order.Fulfillment) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -26719,6 +28275,43 @@ func (ec *executionContext) marshalNFulfillmentStatusCount2ᚖgithubᚗcomᚋboo
 		return graphql.Null
 	}
 	return ec._FulfillmentStatusCount(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNHold2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐHoldᚄ(ctx context.Context, sel ast.SelectionSet, v []*order.Hold) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNHold2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐHold(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNHold2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐHold(ctx context.Context, sel ast.SelectionSet, v *order.Hold) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Hold!")
+		return graphql.Null
+	}
+	return ec._Hold(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNHoldOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐHoldOrderInput(ctx context.Context, v any) (HoldOrderInput, error) {
+	res, err := ec.unmarshalInputHoldOrderInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNHoldOrderPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐHoldOrderPayload(ctx context.Context, sel ast.SelectionSet, v *HoldOrderPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "HoldOrderPayload!")
+		return graphql.Null
+	}
+	return ec._HoldOrderPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx context.Context, v any) (uuid.UUID, error) {
@@ -27332,6 +28925,19 @@ func (ec *executionContext) marshalNQueue2ᚖgithubᚗcomᚋboostressᚋboostres
 	return ec._Queue(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNReleaseOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐReleaseOrderInput(ctx context.Context, v any) (ReleaseOrderInput, error) {
+	res, err := ec.unmarshalInputReleaseOrderInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNReleaseOrderPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐReleaseOrderPayload(ctx context.Context, sel ast.SelectionSet, v *ReleaseOrderPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ReleaseOrderPayload!")
+		return graphql.Null
+	}
+	return ec._ReleaseOrderPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNResumeProviderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐResumeProviderInput(ctx context.Context, v any) (ResumeProviderInput, error) {
 	res, err := ec.unmarshalInputResumeProviderInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -27793,6 +29399,19 @@ func (ec *executionContext) marshalNUpdateOfferPayload2ᚖgithubᚗcomᚋboostre
 		return graphql.Null
 	}
 	return ec._UpdateOfferPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNUpdateOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐUpdateOrderInput(ctx context.Context, v any) (UpdateOrderInput, error) {
+	res, err := ec.unmarshalInputUpdateOrderInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUpdateOrderPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐUpdateOrderPayload(ctx context.Context, sel ast.SelectionSet, v *UpdateOrderPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "UpdateOrderPayload!")
+		return graphql.Null
+	}
+	return ec._UpdateOrderPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNUpdateProviderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐUpdateProviderInput(ctx context.Context, v any) (UpdateProviderInput, error) {

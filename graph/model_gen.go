@@ -23,6 +23,22 @@ import (
 type Node interface {
 }
 
+// A remark on an order.
+type AddOrderNoteInput struct {
+	// The order's id.
+	ID uuid.UUID `json:"id"`
+	// What is remarked: at most 2,000 characters.
+	Text string `json:"text"`
+}
+
+// What became of addOrderNote.
+type AddOrderNotePayload struct {
+	// The order; null where the note was refused.
+	Order *order.Order `json:"order,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // A page of API keys.
 type APIKeyConnection struct {
 	// The API keys of this page.
@@ -297,6 +313,20 @@ type EnableOffersPayload struct {
 	UserErrors []*order.Fault `json:"userErrors"`
 }
 
+// Which order is hurried.
+type ExpediteOrderInput struct {
+	// The order's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of expediteOrder.
+type ExpediteOrderPayload struct {
+	// The order; null where it was not hurried.
+	Order *order.Order `json:"order,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // A page of fulfillments.
 type FulfillmentConnection struct {
 	// The fulfillments of this page.
@@ -343,6 +373,24 @@ type FulfillmentStatusCount struct {
 	Status order.FulfillmentStatus `json:"status"`
 	// How many.
 	Count int `json:"count"`
+}
+
+// Which order is held, and why.
+type HoldOrderInput struct {
+	// The order's id.
+	ID uuid.UUID `json:"id"`
+	// What to call the hold, e.g. "payment": at most 120 characters, unique among the open ones of the order.
+	Name string `json:"name"`
+	// Why: at most 2,000 characters.
+	Reason string `json:"reason"`
+}
+
+// What became of holdOrder.
+type HoldOrderPayload struct {
+	// The order; null where it was not held.
+	Order *order.Order `json:"order,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
 }
 
 // A page of ledger entries.
@@ -621,6 +669,22 @@ type Queue struct {
 	Delayed int `json:"delayed"`
 	// How many tasks run.
 	Running int `json:"running"`
+}
+
+// Which hold ends.
+type ReleaseOrderInput struct {
+	// The order's id.
+	ID uuid.UUID `json:"id"`
+	// The hold's name; without it every one ends.
+	Name *string `json:"name,omitempty"`
+}
+
+// What became of releaseOrder.
+type ReleaseOrderPayload struct {
+	// The order; null where nothing was released.
+	Order *order.Order `json:"order,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
 }
 
 // Which provider is resumed.
@@ -908,6 +972,28 @@ type UpdateOfferInput struct {
 type UpdateOfferPayload struct {
 	// The offer; null where the change was refused.
 	Offer *order.Offer `json:"offer,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// What changes of an order. What is left out stays as it is.
+type UpdateOrderInput struct {
+	// The order's id.
+	ID uuid.UUID `json:"id"`
+	// The most that may be spent, in the order's currency and at least what is reserved and spent; null: unlimited.
+	Budget graphql.Omittable[*order.Money] `json:"budget,omitempty"`
+	// What is not at a provider by then is given up; in the future, or null: there is no hurry.
+	Deadline graphql.Omittable[*time.Time] `json:"deadline,omitempty"`
+	// From 0 to 9, higher first.
+	Priority *int `json:"priority,omitempty"`
+	// Your own remarks: a JSON object of at most 16 KiB, in place of the old one; null: none.
+	Metadata graphql.Omittable[json.RawMessage] `json:"metadata,omitempty"`
+}
+
+// What became of updateOrder.
+type UpdateOrderPayload struct {
+	// The order; null where it was not changed.
+	Order *order.Order `json:"order,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
 }

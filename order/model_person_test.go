@@ -123,7 +123,7 @@ func (m *model) revise(t *rapid.T) {
 	}
 	if err == nil {
 		m.save(t)
-		m.open()
+		m.reopen()
 		if err := m.c.Revise(r); err != nil || m.c.Touched() {
 			t.Fatalf("the same revision again: %v, %v", err, m.c.Events)
 		}

@@ -128,6 +128,11 @@ func must(t *rapid.T, err error) {
 // open begins a transaction.
 func (m *model) open() {
 	m.now = m.now.Add(time.Hour) // days pass
+	m.reopen()
+}
+
+// reopen begins another transaction at the same time.
+func (m *model) reopen() {
 	copied := m.order
 	m.c = &order.Case{Order: &copied, Now: m.now, Actor: "system"}
 	for _, rowID := range m.ids {

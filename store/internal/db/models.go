@@ -97,6 +97,18 @@ type Fulfillment struct {
 	BudgetDay      *time.Time
 }
 
+type Hold struct {
+	ID         uuid.UUID
+	AccountID  uuid.UUID
+	OrderID    uuid.UUID
+	Name       string
+	Reason     string
+	PlacedBy   string
+	PlacedAt   time.Time
+	ReleasedBy *string
+	ReleasedAt *time.Time
+}
+
 type IdempotencyKey struct {
 	AccountID uuid.UUID
 	Mutation  string
