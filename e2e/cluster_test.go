@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -27,19 +29,25 @@ const (
 	patience      = 60 * time.Second
 )
 
-// binary builds the program once for all tests.
-var binary = sync.OnceValues(func() (string, error) {
+// binary builds the program once for all tests, faulty the one with failpoints.
+var (
+	binary = sync.OnceValues(func() (string, error) { return build() })
+	faulty = sync.OnceValues(func() (string, error) { return build("-tags", "failpoints") })
+)
+
+func build(flags ...string) (string, error) {
 	folder, err := os.MkdirTemp("", "boostress-e2e-")
 	if err != nil {
 		return "", fmt.Errorf("make folder: %w", err)
 	}
 	path := filepath.Join(folder, "boostress")
-	build := exec.Command("go", "build", "-o", path, "../cmd/boostress")
-	if output, err := build.CombinedOutput(); err != nil {
+	args := append([]string{"build", "-o", path}, flags...)
+	run := exec.Command("go", append(args, "../cmd/boostress")...) //nolint:noctx // it is for all tests, and belongs to none
+	if output, err := run.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, output)
 	}
 	return path, nil
-})
+}
 
 // cluster is one running installation.
 type cluster struct {
@@ -51,6 +59,9 @@ type cluster struct {
 	sandbox string // address of the simulated providers
 	client  *gqlclient.Client
 	logs    int
+
+	provider    string            // the id of the one that the tests use
+	credentials map[string]string // of that provider, besides its own
 }
 
 // process is one running part.
@@ -64,10 +75,23 @@ type process struct {
 	log  string
 }
 
-// newCluster starts the stores and the simulated providers.
+// newCluster starts the stores.
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	path, err := binary()
+	return clusterOf(t, binary)
+}
+
+// faultyCluster is one of the program with failpoints, whose workers are given up after two seconds of silence.
+func faultyCluster(t *testing.T) *cluster {
+	t.Helper()
+	c := clusterOf(t, faulty)
+	c.env = append(c.env, "BOOSTRESS_TERM=2s")
+	return c
+}
+
+func clusterOf(t *testing.T, program func() (string, error)) *cluster {
+	t.Helper()
+	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,6 +123,12 @@ func durableStores(t *testing.T) *devstack.Stack {
 // start runs the program with args and waits until its address answers, where it has one.
 func (c *cluster) start(name, addr, ready string, args ...string) *process {
 	c.t.Helper()
+	return c.startWith(nil, name, addr, ready, args...)
+}
+
+// startWith is start with more in the environment.
+func (c *cluster) startWith(env []string, name, addr, ready string, args ...string) *process {
+	c.t.Helper()
 	c.logs++
 	p := &process{
 		t: c.t, name: name, addr: addr, done: make(chan struct{}),
@@ -109,7 +139,7 @@ func (c *cluster) start(name, addr, ready string, args ...string) *process {
 		c.t.Fatalf("start %s: %v", name, err)
 	}
 	p.cmd = exec.Command(c.binary, args...) //nolint:noctx // ended by its pid
-	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = c.env, output, output
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = slices.Concat(c.env, env), output, output
 	if err := p.cmd.Start(); err != nil {
 		c.t.Fatalf("start %s: %v", name, err)
 	}
@@ -157,28 +187,31 @@ func (c *cluster) waitFor(url string) {
 	})
 }
 
-// api, worker and scheduler start one process of the role.
-func (c *cluster) api() *process {
+// api, worker and scheduler start one process of the role, with more in its environment.
+func (c *cluster) api(env ...string) *process {
 	c.t.Helper()
-	addr := freeAddress(c.t)
-	p := c.start("api", addr, "/readyz", "serve", "--roles", "api", "--addr", addr)
+	p := c.role("api", env)
 	if c.client == nil {
-		c.client = c.signedIn(addr)
+		c.client = c.signedIn(p.addr)
 		c.addProvider()
 	}
 	return p
 }
 
-func (c *cluster) worker() *process {
+func (c *cluster) worker(env ...string) *process {
 	c.t.Helper()
-	addr := freeAddress(c.t)
-	return c.start("worker", addr, "/readyz", "serve", "--roles", "worker", "--addr", addr)
+	return c.role("worker", env)
 }
 
-func (c *cluster) scheduler() {
+func (c *cluster) scheduler(env ...string) *process {
+	c.t.Helper()
+	return c.role("scheduler", env)
+}
+
+func (c *cluster) role(role string, env []string) *process {
 	c.t.Helper()
 	addr := freeAddress(c.t)
-	c.start("scheduler", addr, "/readyz", "serve", "--roles", "scheduler", "--addr", addr)
+	return c.startWith(env, role, addr, "/readyz", "serve", "--roles", role, "--addr", addr)
 }
 
 // at returns a client of the same key at another API process.
@@ -201,6 +234,29 @@ func (p *process) signal(signal syscall.Signal) {
 func (p *process) kill() {
 	p.signal(syscall.SIGKILL)
 	<-p.done
+}
+
+// killed waits until the process has died by the signal that a failpoint sends it.
+func (p *process) killed() {
+	p.t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		p.t.Fatalf("%s did not die:\n%s", p.name, tail(p.log))
+	}
+	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if !ok || status.Signal() != syscall.SIGKILL {
+		p.t.Fatalf("%s ended with %v:\n%s", p.name, p.cmd.ProcessState, tail(p.log))
+	}
+}
+
+// says waits until the process has logged a text.
+func (p *process) says(text string) {
+	p.t.Helper()
+	testkit.Eventually(p.t, patience, p.name+" says "+text, func() bool {
+		content, err := os.ReadFile(p.log)
+		return err == nil && bytes.Contains(content, []byte(text))
+	})
 }
 
 // stop ends the process as an operator does, and returns how long it took.

@@ -125,20 +125,6 @@ func TestPostgresRestarted(t *testing.T) {
 	c.audit(append(placed, more...))
 }
 
-func TestDroppedReplies(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t)
-	c.sandboxes(behavior{DropReply: 0.15, ErrorAfter: 0.1, ErrorBefore: 0.05, Garbage: 0.05, RateLimit: 0.05})
-	c.api()
-	c.scheduler()
-	c.worker()
-	placed, err := place(t.Context(), c.client, "drop", 300)
-	must(t, err)
-	took := c.settled(2 * patience)
-	t.Logf("every outcome was found out within %v", took.Round(time.Millisecond))
-	c.audit(placed)
-}
-
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

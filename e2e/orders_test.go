@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/boostress/boostress/internal/gqlclient"
 )
 
@@ -140,6 +142,19 @@ func (c *cluster) invariants() {
 	if output, err := check.CombinedOutput(); err != nil {
 		c.t.Errorf("doctor --invariants: %v\n%s", err, output)
 	}
+}
+
+// query reads one column from the database.
+func query[T any](c *cluster, statement string, args ...any) []T {
+	c.t.Helper()
+	conn, err := pgx.Connect(c.t.Context(), c.stack.DatabaseURL)
+	must(c.t, err)
+	defer func() { must(c.t, conn.Close(context.WithoutCancel(c.t.Context()))) }()
+	rows, err := conn.Query(c.t.Context(), statement, args...)
+	must(c.t, err)
+	list, err := pgx.CollectRows(rows, pgx.RowTo[T])
+	must(c.t, err)
+	return list
 }
 
 // explain logs how a few open orders stand, for a test that failed.

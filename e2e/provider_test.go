@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"maps"
+
 	"github.com/boostress/boostress/providerapi/sandbox"
 )
 
@@ -21,11 +23,12 @@ func (c *cluster) addProvider() {
 			provider { id } userErrors { message } } }`, map[string]any{"input": map[string]any{
 			"name": p.Name, "adapter": "boostress", "baseUrl": "http://" + c.sandbox + "/" + p.Slug, "isSimulated": true,
 			"timeout":     "PT5S",
-			"credentials": map[string]string{"apiKey": p.APIKey, "webhookSecret": p.WebhookSecret},
+			"credentials": c.credentialsOf(p),
 		}}, &made))
 		if made.CreateProvider.Provider == nil {
 			c.t.Fatalf("add provider: %v", made.CreateProvider.UserErrors)
 		}
+		c.provider = made.CreateProvider.Provider.ID
 		for _, offer := range p.Offers {
 			c.addOffer(made.CreateProvider.Provider.ID, map[string]any{
 				"externalId": offer.ID, "name": offer.Name, "category": offer.Category, "serviceType": offer.ServiceType,
@@ -46,4 +49,10 @@ func (c *cluster) addOffer(providerID string, offer map[string]any) {
 	if len(made.CreateOffer.UserErrors) > 0 {
 		c.t.Fatalf("add offer: %v", made.CreateOffer.UserErrors)
 	}
+}
+
+func (c *cluster) credentialsOf(p sandbox.Provider) map[string]string {
+	credentials := map[string]string{"apiKey": p.APIKey, "webhookSecret": p.WebhookSecret}
+	maps.Copy(credentials, c.credentials)
+	return credentials
 }

@@ -34,6 +34,21 @@ type behavior struct {
 	RateLimit   float64 `json:"rateLimit"`
 	RetryMS     int     `json:"retryAfterMs"`
 	Reject      float64 `json:"reject"`
+	Truncate    float64 `json:"truncate"`
+	Drip        float64 `json:"drip"`
+	Slow        slow    `json:"slow"`
+
+	StoredErrors  bool `json:"storedErrors"`
+	LookupDelayMS int  `json:"lookupDelayMs"`
+
+	DuplicateWebhooks bool `json:"duplicateWebhooks"`
+	ReorderWebhooks   bool `json:"reorderWebhooks"`
+	UnsignedWebhooks  bool `json:"unsignedWebhooks"`
+}
+
+type slow struct {
+	Probability float64 `json:"probability"`
+	MS          int     `json:"ms"`
 }
 
 // sandboxes starts the simulated providers; the one that the tests use behaves as told.

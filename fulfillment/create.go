@@ -13,6 +13,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"github.com/boostress/boostress/account"
+	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/store"
@@ -88,6 +89,7 @@ func (s *Service) create(ctx context.Context, request createRequest) ([]*order.O
 	if err := s.readReplays(ctx, request.who.AccountID, &result); err != nil {
 		return nil, nil, err
 	}
+	failpoint.Hit(failpoint.APIBeforeReply)
 	return result.orders, request.allFaults(&result), nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/store"
 	"github.com/boostress/boostress/task"
@@ -47,12 +48,20 @@ func (s *Service) createTogether(ctx context.Context, requests []createRequest) 
 			return err
 		}
 		committed, err = work.run(ctx, tx)
+		failpoint.Hit(failpoint.APIBeforeCommit)
+		if failpoint.Broken(failpoint.PushAfterCommit) {
+			s.announce(committed)
+			failpoint.Linger()
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.announce(committed)
+	failpoint.Hit(failpoint.APIAfterCommit)
+	if !failpoint.Broken(failpoint.PushAfterCommit) {
+		s.announce(committed)
+	}
 	return work.results, nil
 }
 

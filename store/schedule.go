@@ -8,6 +8,7 @@ import (
 
 	"github.com/boostress/boostress/schedule"
 	"github.com/boostress/boostress/store/internal/db"
+	"github.com/boostress/boostress/task"
 )
 
 func scheduleOf(row db.Schedule) schedule.Schedule {
@@ -39,9 +40,12 @@ func (t *Tx) ScheduleDue(ctx context.Context, limit int) ([]schedule.Schedule, e
 	return column(rows, scheduleOf), domainError("read due schedules", err)
 }
 
-// ScheduleSlot takes a slot for a task and reports whether it was still free: a slot fires once.
-func (t *Tx) ScheduleSlot(ctx context.Context, scheduleID uuid.UUID, slot time.Time, taskID uuid.UUID) (bool, error) {
-	taken, err := t.queries.ScheduleSlot(ctx, scheduleID, slot, taskID, t.Now)
+// ScheduleSlot takes a slot for a task and reports whether it was still free: a slot fires once, and not while another
+// task with the same unique key, that of an earlier slot, waits or runs.
+func (t *Tx) ScheduleSlot(ctx context.Context, slot time.Time, made *task.Task) (bool, error) {
+	taken, err := t.queries.ScheduleSlot(ctx, db.ScheduleSlotParams{
+		ScheduleID: *made.ScheduleID, Slot: slot, TaskID: made.ID, Now: t.Now, UniqueKey: made.UniqueKey,
+	})
 	return taken == 1, domainError("take slot", err)
 }
 

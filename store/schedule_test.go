@@ -7,6 +7,7 @@ import (
 	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/schedule"
 	"github.com/boostress/boostress/store"
+	"github.com/boostress/boostress/task"
 )
 
 func TestScheduleSlotIsTakenOnce(t *testing.T) {
@@ -29,7 +30,7 @@ func TestScheduleSlotIsTakenOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	slot, task := time.Now().UTC().Truncate(time.Hour), id.New(id.Task)
+	slot, run := time.Now().UTC().Truncate(time.Hour), task.Task{ID: id.New(id.Task), ScheduleID: &seed.ID}
 	next := slot.Add(time.Hour)
 	write(t, st, func(tx *store.Tx) error {
 		due, err := tx.ScheduleDue(t.Context(), 10)
@@ -40,7 +41,7 @@ func TestScheduleSlotIsTakenOnce(t *testing.T) {
 			t.Fatalf("due: %+v", due)
 		}
 		for _, want := range []bool{true, false} {
-			if free, err := tx.ScheduleSlot(t.Context(), seed.ID, slot, task); err != nil || free != want {
+			if free, err := tx.ScheduleSlot(t.Context(), slot, &run); err != nil || free != want {
 				t.Errorf("slot is free: %v, %v", free, err)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/boostress/boostress/fulfillment"
+	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/providerapi"
 )
@@ -32,6 +33,9 @@ func (p *Providers) carryOut(ctx context.Context, report *fulfillment.Report) {
 	placed, took, err := p.timed(ctx, step.Provider, op, leave, func(ctx context.Context) (order.ExternalOrder, error) {
 		return call(providerapi.Capture(ctx, &exchange), adapter, step)
 	})
+	if step.Kind == fulfillment.StepCreate {
+		failpoint.Hit(failpoint.WorkerAnswered)
+	}
 	if step.Kind == fulfillment.StepFind && errors.Is(err, providerapi.ErrAbsent) {
 		report.Absent, err = true, nil
 	}
@@ -94,7 +98,7 @@ func call(ctx context.Context, adapter providerapi.Provider, step *fulfillment.S
 	switch step.Kind {
 	case fulfillment.StepCreate:
 		request := step.Request
-		return adapter.Create(ctx, providerapi.CreateRequest{
+		return adapter.Create(failpoint.Sent(ctx, failpoint.WorkerSent), providerapi.CreateRequest{
 			Key: step.Attempt.Key, OrderReference: request.OrderReference, OfferID: request.OfferExternalID,
 			ServiceType: request.ServiceType, Quantity: request.Quantity, UnitPrice: request.UnitPrice,
 			Destination: request.Destination, Attributes: request.Attributes, Deadline: request.Deadline,

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/boostress/boostress/fulfillment"
+	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/internal/group"
 	"github.com/boostress/boostress/limit"
 	"github.com/boostress/boostress/order"
@@ -160,6 +161,7 @@ func (d *dispatcher) intend(ctx context.Context, batches [][]task.Task) ([][]ful
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Hit(failpoint.WorkerIntended)
 	parts := make([][]fulfillment.Step, len(batches))
 	for i, batch := range batches {
 		parts[i], steps = steps[:len(batch)], steps[len(batch):]
@@ -172,6 +174,7 @@ func (d *dispatcher) record(ctx context.Context, reports []fulfillment.Report) (
 		errs, err = d.service.Record(ctx, reports)
 		return err
 	})
+	failpoint.Hit(failpoint.WorkerRecorded)
 	return errs, err
 }
 

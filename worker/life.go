@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/store"
 )
@@ -39,7 +40,7 @@ type life struct {
 // alive reports whether the last heartbeat is younger than half a term. Both clocks are asked: the monotonic one may
 // stand still while the machine is suspended.
 func (l *life) alive() bool {
-	beat, now := *l.beat.Load(), time.Now()
+	beat, now := *l.beat.Load(), failpoint.Now()
 	return now.Sub(beat) < l.half && now.Round(0).Sub(beat.Round(0)) < l.half
 }
 
@@ -126,7 +127,7 @@ func (s *lives) run(ctx, last context.Context) {
 func (s *lives) register(ctx, last context.Context) (*life, error) {
 	asking, cancel := context.WithTimeout(ctx, s.term/beatPart)
 	defer cancel()
-	self, sent := s.self, time.Now()
+	self, sent := s.self, failpoint.Now()
 	self.ID = id.New(id.Worker)
 	if err := s.pulse.WorkerRegister(asking, self); err != nil {
 		return nil, err
@@ -150,9 +151,9 @@ func (s *lives) keep(ctx context.Context, l *life) error {
 		if !l.alive() {
 			return fmt.Errorf("%w for half a term", ErrSilent)
 		}
-		sent := time.Now()
+		sent := failpoint.Now()
 		over := l.beat.Load().Add(l.half)
-		asking, cancel := context.WithTimeout(ctx, min(s.term/timeoutPart, time.Until(over)))
+		asking, cancel := context.WithTimeout(ctx, min(s.term/timeoutPart, over.Sub(failpoint.Now())))
 		alive, err := s.pulse.WorkerBeat(asking, l.id, s.running(), s.term)
 		cancel()
 		switch {
@@ -160,7 +161,7 @@ func (s *lives) keep(ctx context.Context, l *life) error {
 			return nil
 		case err != nil:
 			s.log.WarnContext(ctx, "heartbeat failed", "worker", l.id, "error", err)
-			next.Reset(min(s.term/againPart, time.Until(over)))
+			next.Reset(min(s.term/againPart, over.Sub(failpoint.Now())))
 		case !alive:
 			return fmt.Errorf("%w for a whole term", ErrSilent)
 		default:

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/task"
 )
 
@@ -132,6 +133,9 @@ func (p *pump) takeDue(ctx context.Context, l *life, most int) ([]task.Task, err
 
 // start hands claimed tasks to the handlers of their kinds.
 func (p *pump) start(l *life, tasks []task.Task) {
+	if len(tasks) > 0 {
+		failpoint.Hit(failpoint.WorkerClaimed)
+	}
 	p.slots.take(len(tasks))
 	p.worker.Metrics.running.WithLabelValues(string(p.queue)).Add(float64(len(tasks)))
 	kinds := make(map[task.Kind][]task.Task)

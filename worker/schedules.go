@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/boostress/boostress/fulfillment"
+	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/schedule"
 	"github.com/boostress/boostress/store"
@@ -29,11 +30,13 @@ func (s *Sweeper) fire(ctx context.Context) (int, error) {
 			}
 			found = true
 			tasks, err = s.fireOne(ctx, tx, &due[0])
+			failpoint.Hit(failpoint.SlotBeforeCommit)
 			return err
 		})
 		if err != nil || !found {
 			return looked, err
 		}
+		failpoint.Hit(failpoint.SlotAfterCommit)
 		looked++
 		if len(tasks) > 0 {
 			s.AfterCommit(fulfillment.Committed{Tasks: tasks})
@@ -51,23 +54,21 @@ func (s *Sweeper) fireOne(ctx context.Context, tx *store.Tx, due *schedule.Sched
 	if err != nil || due.Rule.EndsAt != nil && !slot.Before(*due.Rule.EndsAt) {
 		return nil, tx.ScheduleAdvance(ctx, due.ID, nil, nil)
 	}
-	scheduleID, taskID := due.ID, id.New(id.Task)
-	free, err := tx.ScheduleSlot(ctx, scheduleID, slot, taskID)
+	scheduleID := due.ID
+	run := task.Task{
+		ID: id.New(id.Task), AccountID: due.AccountID, Kind: task.Kind(due.TaskKind), Queue: task.QueueSystem,
+		Arguments: due.Arguments, ScheduleID: &scheduleID, UniqueKey: "schedule:" + scheduleID.String(),
+	}
+	free, err := tx.ScheduleSlot(ctx, slot, &run)
 	if err != nil {
 		return nil, err
 	}
 	if !free {
 		return nil, tx.ScheduleAdvance(ctx, scheduleID, next, nil)
 	}
-	tasks, err := tx.TaskInsert(ctx, []task.Task{{
-		ID: taskID, AccountID: due.AccountID, Kind: task.Kind(due.TaskKind), Queue: task.QueueSystem,
-		Arguments: due.Arguments, ScheduleID: &scheduleID, UniqueKey: "schedule:" + scheduleID.String(),
-	}})
+	tasks, err := tx.TaskInsert(ctx, []task.Task{run})
 	if err != nil {
 		return nil, err
-	}
-	if len(tasks) == 0 {
-		return nil, tx.ScheduleAdvance(ctx, scheduleID, next, nil)
 	}
 	return tasks, tx.ScheduleAdvance(ctx, scheduleID, next, &slot)
 }
@@ -84,7 +85,7 @@ func nextAfter(rule schedule.Rule, after time.Time) (*time.Time, error) {
 // seed gives Boostress its own schedules, as soon as there is an account to have them.
 func (s *Sweeper) seed(ctx context.Context) error {
 	rule := schedule.Rule{Kind: schedule.Interval, Every: time.Hour}
-	next, err := nextAfter(rule, time.Now())
+	next, err := nextAfter(rule, failpoint.Now())
 	if err != nil {
 		return fmt.Errorf("plan retention: %w", err)
 	}

@@ -65,3 +65,23 @@ func TestMissedSlotsFireOnce(t *testing.T) {
 		return slices.Contains(query[string](e, "SELECT name FROM schedules WHERE system"), "retention")
 	})
 }
+
+// A slot that comes while the last one's task still waits is skipped, and is nowhere taken for one that fired.
+func TestSkippedSlotIsNoSlot(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	account, busy := id.New(id.Account), id.New(id.Schedule)
+	e.execute("INSERT INTO accounts (id, name, created_at) VALUES ($1, 'default', now())", account)
+	e.execute(`INSERT INTO schedules (id, account_id, name, rule, every_ms, task_kind, next_at, created_at, updated_at)
+		VALUES ($1, $2, 'busy', 'INTERVAL', 1000, 'TEST', now() - interval '5 seconds', now(), now())`, busy, account)
+	e.insert(newTask(func(n *task.Task) {
+		n.UniqueKey, n.ScheduleID, n.DueAt = "schedule:"+busy.String(), &busy, time.Now().Add(time.Hour)
+	}))
+	e.sweeper(nil)
+	testkit.Eventually(t, patience, "it moves on", func() bool {
+		return query[bool](e, "SELECT next_at > now() FROM schedules WHERE id = $1", busy)[0]
+	})
+	if got := query[int](e, "SELECT (runs + (SELECT count(*) FROM schedule_slots))::int FROM schedules WHERE id = $1", busy)[0]; got != 0 {
+		t.Errorf("%d slots and runs, want none", got)
+	}
+}

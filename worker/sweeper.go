@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/boostress/boostress/fulfillment"
+	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/store"
 	"github.com/boostress/boostress/task"
 )
@@ -157,5 +158,5 @@ func (s *Sweeper) measure(ctx context.Context) error {
 const partitionDays = 7
 
 func (s *Sweeper) partition(ctx context.Context) error {
-	return s.Store.TaskResultPartitions(ctx, time.Now(), partitionDays)
+	return s.Store.TaskResultPartitions(ctx, failpoint.Now(), partitionDays)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/internal/request"
 	"github.com/boostress/boostress/live"
 	"github.com/boostress/boostress/playground"
@@ -29,7 +30,7 @@ func (a *app) serveAPI(ctx context.Context, group *errgroup.Group, listener net.
 		return a.store.Lead(ctx, leadRelay, do)
 	}, a.live)
 	root := resolvers.New(resolvers.Options{
-		Store: a.store, Fulfillment: a.service, Access: a.access, Live: hub, Log: a.log,
+		Store: a.store, Fulfillment: a.service, Access: a.access, Live: hub, Log: a.log, Clock: failpoint.Now,
 	})
 	proxies, err := networks(a.settings.TrustedProxies)
 	if err != nil {
@@ -71,6 +72,7 @@ func (a *app) probes() server.Probes {
 			{Name: "redis", Run: func(ctx context.Context) error { return a.redis.Ping(ctx).Err() }},
 		},
 		Metrics: a.metrics, Log: a.log, DrainTimeout: a.settings.DrainTimeout,
+		Clock: failpoint.Now,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/boostress/boostress/access"
 	"github.com/boostress/boostress/fulfillment"
+	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/internal/seal"
 	"github.com/boostress/boostress/limit"
 	"github.com/boostress/boostress/live"
@@ -117,7 +118,8 @@ func (a *app) wire() error {
 		func(ctx context.Context, providerID uuid.UUID) (map[string]string, error) {
 			return a.service.Credentials(ctx, providerID)
 		})
-	a.access = access.New(a.store, limit.NewLogin(a.redis, limit.LoginOptions{Log: a.log}), access.Options{Log: a.log})
+	a.access = access.New(a.store, limit.NewLogin(a.redis, limit.LoginOptions{Log: a.log, Clock: failpoint.Now}),
+		access.Options{Log: a.log, Clock: failpoint.Now})
 	if err := a.wireLive(); err != nil {
 		return err
 	}
@@ -126,6 +128,7 @@ func (a *app) wire() error {
 	a.service = fulfillment.New(a.store, fulfillment.Options{
 		AfterCommit: a.afterCommit, Capabilities: a.adapters.Capabilities, Adapters: registry.Names,
 		Seal: keys, Log: a.log, Term: s.Term,
+		Clock: failpoint.Now,
 	})
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/limit"
 	"github.com/boostress/boostress/task"
 	"github.com/boostress/boostress/worker"
@@ -14,7 +15,7 @@ import (
 // serveWorker runs the tasks of every queue.
 func (a *app) serveWorker(ctx context.Context, group *errgroup.Group) {
 	providers := worker.NewProviders(worker.ProviderOptions{
-		Adapters: a.adapters, Rates: limit.NewRates(a.redis, limit.RatesOptions{Log: a.log}), Log: a.log, Metrics: a.engine,
+		Adapters: a.adapters, Rates: limit.NewRates(a.redis, limit.RatesOptions{Log: a.log, Clock: failpoint.Now}), Log: a.log, Metrics: a.engine,
 	})
 	dispatch := worker.Dispatch(a.service, providers)
 	slots := worker.DefaultSlots()

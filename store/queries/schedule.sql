@@ -11,7 +11,10 @@ ON CONFLICT ON CONSTRAINT schedules_name_key DO NOTHING;
 SELECT * FROM schedules WHERE next_at <= now() AND enabled ORDER BY next_at, id LIMIT $1 FOR UPDATE SKIP LOCKED;
 
 -- name: ScheduleSlot :execrows
-INSERT INTO schedule_slots (schedule_id, slot, task_id, fired_at) VALUES ($1, $2, $3, $4)
+-- Not while the task of an earlier slot, which has the same unique key, still waits or runs.
+INSERT INTO schedule_slots (schedule_id, slot, task_id, fired_at)
+SELECT @schedule_id::uuid, @slot::timestamptz, @task_id::uuid, @now::timestamptz
+WHERE NOT EXISTS (SELECT FROM tasks t WHERE t.unique_key = @unique_key::text)
 ON CONFLICT ON CONSTRAINT schedule_slots_pkey DO NOTHING;
 
 -- name: ScheduleAdvance :exec

@@ -146,16 +146,28 @@ func (q *Queries) ScheduleSeed(ctx context.Context, arg ScheduleSeedParams) erro
 }
 
 const scheduleSlot = `-- name: ScheduleSlot :execrows
-INSERT INTO schedule_slots (schedule_id, slot, task_id, fired_at) VALUES ($1, $2, $3, $4)
+INSERT INTO schedule_slots (schedule_id, slot, task_id, fired_at)
+SELECT $1::uuid, $2::timestamptz, $3::uuid, $4::timestamptz
+WHERE NOT EXISTS (SELECT FROM tasks t WHERE t.unique_key = $5::text)
 ON CONFLICT ON CONSTRAINT schedule_slots_pkey DO NOTHING
 `
 
-func (q *Queries) ScheduleSlot(ctx context.Context, scheduleID uuid.UUID, slot time.Time, taskID uuid.UUID, firedAt time.Time) (int64, error) {
+type ScheduleSlotParams struct {
+	ScheduleID uuid.UUID
+	Slot       time.Time
+	TaskID     uuid.UUID
+	Now        time.Time
+	UniqueKey  string
+}
+
+// Not while the task of an earlier slot, which has the same unique key, still waits or runs.
+func (q *Queries) ScheduleSlot(ctx context.Context, arg ScheduleSlotParams) (int64, error) {
 	result, err := q.db.Exec(ctx, scheduleSlot,
-		scheduleID,
-		slot,
-		taskID,
-		firedAt,
+		arg.ScheduleID,
+		arg.Slot,
+		arg.TaskID,
+		arg.Now,
+		arg.UniqueKey,
 	)
 	if err != nil {
 		return 0, err
