@@ -11,7 +11,7 @@ import (
 func (c *cluster) everySecond() {
 	c.t.Helper()
 	query[string](c, `INSERT INTO schedules (id, account_id, name, rule, every_ms, task_kind, next_at, created_at, updated_at)
-		SELECT gen_random_uuid(), a.id, 'second', 'INTERVAL', 1000, 'RETENTION', n, n, n FROM accounts a, now() n LIMIT 1
+		SELECT gen_random_uuid(), a.id, 'second', 'INTERVAL', 1000, 'RETENTION', t.due, t.due, t.due FROM accounts a, (SELECT now() AS due) t LIMIT 1
 		RETURNING id::text`)
 }
 
