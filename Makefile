@@ -8,6 +8,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Further arguments: `make run ARGS="--addr :9000"`, `make test PKG=./order/... ARGS="-run TestCancel"`.
 ARGS ?=
 PKG ?= ./...
+# How long `make soak` goes on, e.g. 1h, and the seed of its faults; none: a new one, which it prints.
+DURATION ?= 3m
+SEED ?=
 # How many packages are tested at once: each has Postgres, Redis and the race detector to share two cores with.
 TEST_P ?= 2
 
@@ -50,6 +53,12 @@ test: ## Run the whole test suite on a private Postgres and Redis
 	$(MAKE) --no-print-directory playground
 	go build -o bin/withstack ./internal/devstack/withstack
 	bin/withstack -- go test -race -timeout 20m -p $(TEST_P) $(ARGS) $(PKG)
+
+.PHONY: soak
+soak: ## Make everything fail at random for DURATION, from SEED, and count what was lost
+	scripts/install-deps.sh test
+	$(MAKE) --no-print-directory playground
+	BOOSTRESS_SOAK_DURATION=$(DURATION) BOOSTRESS_SOAK_SEED=$(SEED) go test ./e2e -run '^TestSoak$$' -count=1 -v -timeout 0 $(ARGS)
 
 .PHONY: bench
 bench: build ## Measure throughput and latency beside this machine's own floors

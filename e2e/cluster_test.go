@@ -193,7 +193,7 @@ func (c *cluster) api(env ...string) *process {
 	p := c.role("api", env)
 	if c.client == nil {
 		c.client = c.signedIn(p.addr)
-		c.addProvider()
+		c.addProvider(slug)
 	}
 	return p
 }
@@ -210,7 +210,11 @@ func (c *cluster) scheduler(env ...string) *process {
 
 func (c *cluster) role(role string, env []string) *process {
 	c.t.Helper()
-	addr := freeAddress(c.t)
+	return c.roleAt(freeAddress(c.t), role, env)
+}
+
+func (c *cluster) roleAt(addr, role string, env []string) *process {
+	c.t.Helper()
 	return c.startWith(env, role, addr, "/readyz", "serve", "--roles", role, "--addr", addr)
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/boostress/boostress/providerapi/sandbox"
 )
 
-// addProvider brings the simulated provider that the tests use into the catalog, through the API.
-func (c *cluster) addProvider() {
+// addProvider brings a simulated provider into the catalog, through the API.
+func (c *cluster) addProvider(slug string) {
 	c.t.Helper()
 	for _, p := range sandbox.DefaultProviders([]byte(sandboxToken)) {
 		if p.Slug != slug {

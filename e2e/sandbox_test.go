@@ -55,8 +55,13 @@ type slow struct {
 func (c *cluster) sandboxes(b behavior) {
 	c.t.Helper()
 	c.sandbox = freeAddress(c.t)
-	c.start("sandbox", c.sandbox, "/healthz", "sandbox", "--addr", c.sandbox, "--data-dir", c.folder)
+	c.startSandbox()
 	c.behave(b)
+}
+
+func (c *cluster) startSandbox() *process {
+	c.t.Helper()
+	return c.start("sandbox", c.sandbox, "/healthz", "sandbox", "--addr", c.sandbox, "--data-dir", c.folder)
 }
 
 func (c *cluster) behave(b behavior) {

@@ -10,8 +10,8 @@ import (
 // everySecond makes a schedule that fires once a second.
 func (c *cluster) everySecond() {
 	c.t.Helper()
-	query[string](c, `INSERT INTO schedules (id, account_id, name, rule, every_ms, task_kind, next_at, created_at, updated_at)
-		SELECT gen_random_uuid(), a.id, 'second', 'INTERVAL', 1000, 'RETENTION', t.due, t.due, t.due FROM accounts a, (SELECT now() AS due) t LIMIT 1
+	query[string](c, `INSERT INTO schedules (id, created_at, account_id, updated_at, name, rule, every_ms, task_kind, next_at)
+		SELECT gen_random_uuid(), now(), a.id, now(), 'second', 'INTERVAL', 1000, 'RETENTION', now() FROM accounts a LIMIT 1
 		RETURNING id::text`)
 }
 
