@@ -125,6 +125,7 @@ type Offer struct {
 	Priority       int           // of routing by priority, 0–9, higher first
 	Weight         int           // of routing by weight, 1 or more
 	Enabled        bool
+	GivenAt        *time.Time // when it was last given a fulfillment; kept only of one with a cool-down
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 }

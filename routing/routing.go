@@ -1,8 +1,8 @@
-// Package routing decides, without input or output, which offer a fulfillment is given to, and keeps the reasons.
+// Package routing decides, without input or output, which offer a fulfillment is given to, by which policy, and keeps
+// the reasons.
 package routing
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -15,139 +15,77 @@ import (
 
 // Request is what has to be placed.
 type Request struct {
-	Quantity int
-	Currency order.Currency
-	Budget   *decimal.Decimal // what the order may still reserve; nil: unlimited
-	Excluded []uuid.UUID      // providers that must not be asked again
-	TestMode bool             // simulated providers only
-	Now      time.Time
+	FulfillmentID uuid.UUID // what WEIGHTED draws by
+	Quantity      int
+	Currency      order.Currency
+	Country       string           // of the destination, ISO 3166-1 alpha-2; "": not told
+	Budget        *decimal.Decimal // what the order may still reserve; nil: unlimited
+	Excluded      []uuid.UUID      // providers that must not be asked again
+	TestMode      bool             // simulated providers only
+	Parts         int              // into which the quantity was split so far; 0 and 1: it was not
+	Now           time.Time
 }
 
 // Candidate is an offer of the wanted category and service type, with its provider as of now.
 type Candidate struct {
-	Offer    order.Offer
+	Offer    *order.Offer
 	Provider *order.Provider
 }
-
-// Reason says why a candidate was rejected.
-type Reason string
-
-// The reasons for which candidates are rejected.
-const (
-	ProviderDisabled       Reason = "PROVIDER_DISABLED"
-	ProviderPaused         Reason = "PROVIDER_PAUSED"
-	ProviderNeedsAttention Reason = "PROVIDER_NEEDS_ATTENTION"
-	ProviderExcluded       Reason = "PROVIDER_EXCLUDED"
-	ProviderNotTest        Reason = "PROVIDER_NOT_SIMULATED"
-	OfferDisabled          Reason = "OFFER_DISABLED"
-	OtherCurrency          Reason = "OTHER_CURRENCY"
-	BelowMinQuantity       Reason = "BELOW_MIN_QUANTITY"
-	AboveMaxQuantity       Reason = "ABOVE_MAX_QUANTITY"
-	NotYetAvailable        Reason = "NOT_YET_AVAILABLE"
-	NoLongerAvailable      Reason = "NO_LONGER_AVAILABLE"
-	AboveOrderBudget       Reason = "ABOVE_ORDER_BUDGET"
-	AboveProviderBudget    Reason = "ABOVE_PROVIDER_BUDGET"
-	NotPriceable           Reason = "NOT_PRICEABLE"
-)
 
 // Verdict is what became of one candidate.
 type Verdict struct {
 	OfferID    uuid.UUID       `json:"offerId"`
 	ProviderID uuid.UUID       `json:"providerId"`
-	Cost       decimal.Decimal `json:"cost"`
-	Rank       int             `json:"rank,omitempty"`   // 1 is the chosen one; 0 with a reason
-	Reason     Reason          `json:"reason,omitempty"` // why it was rejected, or ""
+	Cost       decimal.Decimal `json:"cost"`               // of all of the quantity, or of its part
+	Rank       int             `json:"rank,omitempty"`     // 1 is the chosen one; 0 with a reason
+	Quantity   int             `json:"quantity,omitempty"` // of its part, where the quantity is split
+	Reason     Reason          `json:"reason,omitempty"`   // why it was rejected, or ""
+	Scores     []*float64      `json:"scores,omitempty"`   // one for each scorer; nil: not measured
+}
+
+// Part is what one offer takes of a quantity.
+type Part struct {
+	Candidate *Candidate
+	Quantity  int
 }
 
 // Decision is the outcome: the chosen candidate, nil where nothing matched, and a verdict on every candidate, the
 // eligible ones first, by rank.
 type Decision struct {
 	Chosen   *Candidate
+	Quantity int             // that the chosen one takes; less than was wanted where it is split
+	Parts    []Part          // of a split quantity: a way to place all of it, which begins with the chosen one
+	Cost     decimal.Decimal // of what the chosen one takes
 	Verdicts []Verdict
+	Scorers  []Kind     // what the verdicts' scores are of
+	RetryAt  *time.Time // when a reason that passes by itself ends, the earliest; nil: there is none
+	Policy   *Policy    // by which it was decided; nil: by none
+	Passed   []Pass     // policies before it, which matched nothing
 }
 
-// Decide filters the candidates and chooses the cheapest, the lower offer id among equals.
-func Decide(request Request, candidates []Candidate) Decision {
-	verdicts := make([]Verdict, len(candidates))
-	byOffer := make(map[uuid.UUID]*Candidate, len(candidates))
-	for i := range candidates {
-		verdicts[i] = judge(&request, &candidates[i])
-		byOffer[candidates[i].Offer.ID] = &candidates[i]
+// Decide filters the candidates and ranks the rest by the rules' scorers, one after the other; the last tie-break is the
+// offer's id. Where none can take all of the quantity, it is split if the rules allow that and a way to place all of it is
+// found.
+func Decide(request Request, rules *Rules, candidates []Candidate) Decision {
+	trial := newTrial(&request, rules, candidates)
+	decision := Decision{Scorers: rules.kinds(), RetryAt: trial.retryAt}
+	slices.SortFunc(trial.entries, trial.compare)
+	if len(trial.entries) > 0 && trial.entries[0].reason == "" {
+		decision.Chosen, decision.Quantity = trial.entries[0].candidate, request.Quantity
+		decision.Cost = trial.entries[0].cost
+	} else {
+		trial.split(&decision)
 	}
-	slices.SortFunc(verdicts, compare)
-	decision := Decision{Verdicts: verdicts}
-	for i := range verdicts {
-		if verdicts[i].Reason != "" {
-			break
-		}
-		verdicts[i].Rank = i + 1
-	}
-	if len(verdicts) > 0 && verdicts[0].Reason == "" {
-		decision.Chosen = byOffer[verdicts[0].OfferID]
-	}
+	decision.Verdicts = trial.verdicts()
 	return decision
 }
 
-func compare(a, b Verdict) int {
-	if (a.Reason == "") != (b.Reason == "") {
-		if a.Reason == "" {
-			return -1
-		}
-		return 1
+// ExpectedTime is how long the chosen provider is expected to take, as far as that was measured.
+func (d *Decision) ExpectedTime() *time.Duration {
+	if d.Chosen == nil {
+		return nil
 	}
-	if byCost := a.Cost.Cmp(b.Cost); a.Reason == "" && byCost != 0 {
-		return byCost
-	}
-	return bytes.Compare(a.OfferID[:], b.OfferID[:])
-}
-
-func judge(request *Request, candidate *Candidate) Verdict {
-	offer, provider := &candidate.Offer, candidate.Provider
-	verdict := Verdict{OfferID: offer.ID, ProviderID: offer.ProviderID, Reason: availability(request, candidate)}
-	cost, err := order.Money{Amount: offer.UnitPrice, Currency: offer.Currency}.Times(request.Quantity)
-	if err != nil {
-		verdict.Reason = NotPriceable
-		return verdict
-	}
-	verdict.Cost = cost.Amount.Trim(0)
-	switch {
-	case verdict.Reason != "":
-	case request.Budget != nil && cost.Amount.Cmp(*request.Budget) > 0:
-		verdict.Reason = AboveOrderBudget
-	case !provider.Affords(cost.Amount):
-		verdict.Reason = AboveProviderBudget
-	}
-	return verdict
-}
-
-func availability(request *Request, candidate *Candidate) Reason {
-	offer, provider := &candidate.Offer, candidate.Provider
-	switch {
-	case !provider.Enabled:
-		return ProviderDisabled
-	case provider.PausedAt != nil:
-		return ProviderPaused
-	case provider.Attention != "":
-		return ProviderNeedsAttention
-	case slices.Contains(request.Excluded, provider.ID):
-		return ProviderExcluded
-	case request.TestMode && !provider.Simulated:
-		return ProviderNotTest
-	case !offer.Enabled:
-		return OfferDisabled
-	case offer.Currency != request.Currency:
-		return OtherCurrency
-	case request.Quantity < offer.MinQuantity:
-		return BelowMinQuantity
-	case offer.MaxQuantity > 0 && request.Quantity > offer.MaxQuantity:
-		return AboveMaxQuantity
-	case offer.AvailableFrom != nil && request.Now.Before(*offer.AvailableFrom):
-		return NotYetAvailable
-	case offer.AvailableUntil != nil && !request.Now.Before(*offer.AvailableUntil):
-		return NoLongerAvailable
-	default:
-		return ""
-	}
+	return d.Chosen.Provider.Measured.FulfillTime
 }
 
 // Summary says in one line why nothing was chosen.

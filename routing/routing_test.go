@@ -23,10 +23,10 @@ func amount(text string) decimal.Decimal { return decimal.MustParse(text) }
 
 // candidate is an offer that fits request, for change.
 func candidate(change func(*routing.Candidate)) routing.Candidate {
-	provider := &order.Provider{ID: id.New(id.Provider), Enabled: true, Simulated: true, Currency: "EUR"}
-	c := routing.Candidate{Provider: provider, Offer: order.Offer{
+	provider := &order.Provider{ID: id.New(id.Provider), Enabled: true, Simulated: true, Currency: "EUR", Weight: 1}
+	c := routing.Candidate{Provider: provider, Offer: &order.Offer{
 		ID: id.New(id.Offer), ProviderID: provider.ID, UnitPrice: amount("2.50"), Currency: "EUR",
-		MinQuantity: 1, MaxQuantity: 10, Enabled: true,
+		MinQuantity: 1, MaxQuantity: 10, Weight: 1, Enabled: true,
 	}}
 	if change != nil {
 		change(&c)
@@ -54,6 +54,15 @@ func TestEachReason(t *testing.T) {
 	at := func(moved time.Duration) *time.Time { moment := noon.Add(moved); return &moment }
 	limit := func(text string) *decimal.Decimal { value := amount(text); return &value }
 	type fits = func(*routing.Candidate)
+	inCountry := func(code string) func(*routing.Request, *routing.Candidate) {
+		return func(r *routing.Request, _ *routing.Candidate) { r.Country = code }
+	}
+	given := func(moved, coolDown time.Duration) fits {
+		return func(c *routing.Candidate) { c.Offer.GivenAt, c.Offer.CoolDown = at(moved), coolDown }
+	}
+	breaker := func(moved time.Duration) fits {
+		return func(c *routing.Candidate) { c.Provider.Measured.BreakerOpenUntil = at(moved) }
+	}
 	type asks = func(*routing.Request, *routing.Candidate)
 	capped := func(most string, change func(*order.Provider)) fits {
 		return func(c *routing.Candidate) {
@@ -85,6 +94,21 @@ func TestEachReason(t *testing.T) {
 		"from now":          {nil, func(c *routing.Candidate) { c.Offer.AvailableFrom = at(0) }, ""},
 		"no longer":         {nil, func(c *routing.Candidate) { c.Offer.AvailableUntil = at(0) }, routing.NoLongerAvailable},
 		"for a moment more": {nil, func(c *routing.Candidate) { c.Offer.AvailableUntil = at(time.Nanosecond) }, ""},
+		"not delivered to":  {inCountry("FR"), func(c *routing.Candidate) { c.Offer.Regions = []string{"DE", "AT"} }, routing.OtherRegion},
+		"to nowhere known":  {nil, func(c *routing.Candidate) { c.Offer.Regions = []string{"DE", "AT"} }, routing.OtherRegion},
+		"delivered to":      {inCountry("AT"), func(c *routing.Candidate) { c.Offer.Regions = []string{"DE", "AT"} }, ""},
+		"to everywhere":     {inCountry("FR"), nil, ""},
+		"cooling down":      {nil, given(-time.Hour+time.Nanosecond, time.Hour), routing.CoolingDown},
+		"cooled down":       {nil, given(-time.Hour, time.Hour), ""},
+		"never given":       {nil, func(c *routing.Candidate) { c.Offer.CoolDown = time.Hour }, ""},
+		"no cool-down":      {nil, given(-time.Nanosecond, 0), ""},
+		"breaker open":      {nil, breaker(time.Nanosecond), routing.BreakerOpen},
+		"breaker closed":    {nil, breaker(0), ""},
+		"day's budget":      {nil, func(c *routing.Candidate) { c.Provider.DayBudget = limit("9.99") }, routing.AboveProviderDayBudget},
+		"last of the day's": {nil, func(c *routing.Candidate) { c.Provider.DayBudget = limit("10") }, ""},
+		"used today": {nil, func(c *routing.Candidate) {
+			c.Provider.DayBudget, c.Provider.Today.Reserved = limit("12"), amount("2.01")
+		}, routing.AboveProviderDayBudget},
 		"above the budget":  {func(r *routing.Request, _ *routing.Candidate) { r.Budget = limit("9.999999") }, nil, routing.AboveOrderBudget},
 		"all of the budget": {func(r *routing.Request, _ *routing.Candidate) { r.Budget = limit("10") }, nil, ""},
 		"free, no budget": {func(r *routing.Request, c *routing.Candidate) {
@@ -102,7 +126,9 @@ func TestEachReason(t *testing.T) {
 		if test.request != nil {
 			test.request(&r, &c)
 		}
-		decision := routing.Decide(r, []routing.Candidate{c})
+		whole := routing.BuiltIn()
+		whole.NoSplit = true
+		decision := routing.Decide(r, whole, []routing.Candidate{c})
 		got := decision.Verdicts[0]
 		if got.Reason != test.want || got.OfferID != c.Offer.ID || got.ProviderID != c.Provider.ID {
 			t.Errorf("%s: %+v, want %q", name, got, test.want)
@@ -118,7 +144,7 @@ func TestEachReason(t *testing.T) {
 
 func TestNothingToDecide(t *testing.T) {
 	t.Parallel()
-	decision := routing.Decide(request(), nil)
+	decision := routing.Decide(request(), routing.BuiltIn(), nil)
 	if decision.Chosen != nil || len(decision.Verdicts) > 0 || !strings.Contains(decision.Summary(), "no offer") {
 		t.Errorf("out of nothing: %+v, %q", decision, decision.Summary())
 	}
@@ -128,7 +154,7 @@ func TestSummaryNamesEachReasonOnce(t *testing.T) {
 	t.Parallel()
 	off := candidate(func(c *routing.Candidate) { c.Offer.Enabled = false })
 	foreign := candidate(func(c *routing.Candidate) { c.Offer.Currency = "USD" })
-	decision := routing.Decide(request(), []routing.Candidate{foreign, off, off, foreign})
+	decision := routing.Decide(request(), routing.BuiltIn(), []routing.Candidate{foreign, off, off, foreign})
 	if want := "every offer was rejected: OFFER_DISABLED, OTHER_CURRENCY"; decision.Summary() != want {
 		t.Errorf("got %q, want %q", decision.Summary(), want)
 	}
@@ -139,7 +165,7 @@ func TestCheapestWinsAndTiesAreStable(t *testing.T) {
 	dear := candidate(func(c *routing.Candidate) { c.Offer.UnitPrice = amount("3") })
 	older, newer := candidate(nil), candidate(func(c *routing.Candidate) { c.Offer.UnitPrice = amount("2.500000") })
 	off := candidate(func(c *routing.Candidate) { c.Offer.Enabled, c.Offer.UnitPrice = false, amount("0.01") })
-	decision := routing.Decide(request(), []routing.Candidate{off, dear, newer, older})
+	decision := routing.Decide(request(), routing.BuiltIn(), []routing.Candidate{off, dear, newer, older})
 	var ranked []uuid.UUID
 	for _, verdict := range decision.Verdicts {
 		ranked = append(ranked, verdict.OfferID)
@@ -178,7 +204,7 @@ func TestDecideIsAFunctionOfTheSet(t *testing.T) {
 		r := request()
 		budget := amount("12")
 		r.Budget = &budget
-		one, other := routing.Decide(r, slices.Clone(candidates)), routing.Decide(r, shuffled)
+		one, other := routing.Decide(r, routing.BuiltIn(), slices.Clone(candidates)), routing.Decide(r, routing.BuiltIn(), shuffled)
 		if diff := cmp.Diff(one.Verdicts, other.Verdicts, cmpopts.EquateEmpty(), cmp.Comparer(decimal.Decimal.Equal)); diff != "" {
 			t.Fatalf("the order of the candidates matters:\n%s", diff)
 		}
@@ -192,7 +218,7 @@ func TestDecideIsAFunctionOfTheSet(t *testing.T) {
 			t.Fatalf("chosen %s and %s", one.Chosen.Offer.ID, other.Chosen.Offer.ID)
 		}
 		for _, c := range candidates { // nothing that fits by itself is cheaper
-			alone := routing.Decide(r, []routing.Candidate{c})
+			alone := routing.Decide(r, routing.BuiltIn(), []routing.Candidate{c})
 			if alone.Chosen != nil && c.Offer.UnitPrice.Cmp(one.Chosen.Offer.UnitPrice) < 0 {
 				t.Fatalf("%+v was chosen, though there is %+v", one.Chosen.Offer, c.Offer)
 			}

@@ -31,6 +31,7 @@ const (
 	Worker
 	AuditEntry
 	Hold
+	RoutingPolicy
 )
 
 const kindByte = 15
