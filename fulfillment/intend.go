@@ -2,14 +2,12 @@ package fulfillment
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/boostress/boostress/order"
-	"github.com/boostress/boostress/routing"
 	"github.com/boostress/boostress/store"
 	"github.com/boostress/boostress/task"
 )
@@ -119,7 +117,11 @@ func (w *work) read(ctx context.Context, n *need) (err error) {
 	for want := range wanted {
 		wants = append(wants, want)
 	}
-	if w.offers, err = w.tx.Offers(ctx, wants); err != nil {
+	var versions map[uuid.UUID]int64
+	if w.offers, versions, err = w.tx.Offers(ctx, wants); err != nil {
+		return err
+	}
+	if w.books, err = w.service.books.read(ctx, w.tx, versions); err != nil {
 		return err
 	}
 	for _, offers := range w.offers {
@@ -160,68 +162,6 @@ func (w *work) intend(ctx context.Context, t *task.Task, step *Step) error {
 	default:
 		return w.route(t, c, f, step)
 	}
-}
-
-// route finds an offer for an untouched fulfillment and writes the intent to call its provider.
-func (w *work) route(t *task.Task, c *order.Case, f *order.Fulfillment, step *Step) error {
-	request := routing.Request{
-		Quantity: f.Quantity, Currency: c.Order.Currency, Excluded: f.Excluded, TestMode: c.Order.TestMode, Now: w.tx.Now,
-	}
-	left, limited, err := c.Order.Remaining()
-	if err != nil {
-		return fmt.Errorf("read budget: %w", err)
-	}
-	if limited {
-		request.Budget = &left
-	}
-	decision := routing.Decide(request, w.candidates(c, f))
-	if err := w.keep(f, &decision); err != nil {
-		return err
-	}
-	if decision.Chosen == nil {
-		w.later(t, unroutableWait, decision.Summary())
-		return c.Unroutable(f, decision.Summary())
-	}
-	if err := c.Submit(f, &decision.Chosen.Offer); err != nil {
-		return fmt.Errorf("submit: %w", err)
-	}
-	// Later fulfillments of this group see what this one took of the provider's budget.
-	if err := decision.Chosen.Provider.Count(f.Reserved); err != nil {
-		return fmt.Errorf("count provider: %w", err)
-	}
-	w.call(t, c, f, &decision.Chosen.Offer, step)
-	return nil
-}
-
-func (w *work) candidates(c *order.Case, f *order.Fulfillment) []routing.Candidate {
-	offers := w.offers[w.want(c, f)]
-	candidates := make([]routing.Candidate, 0, len(offers))
-	for _, offer := range offers {
-		if provider := w.providers[offer.ProviderID]; provider != nil {
-			candidates = append(candidates, routing.Candidate{Offer: offer, Provider: provider})
-		}
-	}
-	return candidates
-}
-
-// mostVerdicts bounds what is kept of one decision.
-const mostVerdicts = 50
-
-func (w *work) keep(f *order.Fulfillment, decision *routing.Decision) error {
-	if decision.Chosen == nil && f.Status == order.FulfillmentUnroutable && f.Failure == decision.Summary() {
-		return nil
-	}
-	verdicts := decision.Verdicts
-	candidates, err := json.Marshal(verdicts[:min(len(verdicts), mostVerdicts)])
-	if err != nil {
-		return fmt.Errorf("write decision: %w", err)
-	}
-	kept := store.Decision{FulfillmentID: f.ID, AccountID: f.AccountID, Candidates: candidates}
-	if decision.Chosen != nil {
-		kept.OfferID = &decision.Chosen.Offer.ID
-	}
-	w.decisions = append(w.decisions, kept)
-	return nil
 }
 
 // call writes the intent of a creation and describes it in step.

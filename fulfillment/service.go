@@ -54,6 +54,7 @@ type Service struct {
 	store   *store.Store
 	options Options
 	creates *group.Group[createRequest, created]
+	books   *books
 }
 
 // The most requests that share a transaction, and how many such transactions run at a time.
@@ -76,7 +77,7 @@ func New(st *store.Store, options Options) *Service {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{store: st, options: options}
+	s := &Service{store: st, options: options, books: newBooks()}
 	s.creates = group.New(mostCreates, createLanes, s.createTogether)
 	return s
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/routing"
 	"github.com/boostress/boostress/store"
 	"github.com/boostress/boostress/task"
 )
@@ -31,11 +32,14 @@ type work struct {
 	offers    map[store.Want][]order.Offer
 	chosen    map[uuid.UUID]*order.Offer // by id: of fulfillments that have one already
 	providers map[uuid.UUID]*order.Provider
+	books     map[uuid.UUID]*routing.Book // policies, by account
 
 	attention       map[uuid.UUID]string // of providers that want a person
 	newAttempts     []*order.Attempt
 	changedAttempts []*order.Attempt
 	decisions       []store.Decision
+	given           []uuid.UUID // offers with a cool-down that were chosen
+	turns           int         // providers that were chosen
 	tasks           []task.Task
 	moved           []task.Task // that wait already, and may be to be announced once more
 	dropped         []uuid.UUID // fulfillments whose waiting tasks have nothing to do any more
@@ -101,6 +105,9 @@ func (w *work) save(ctx context.Context) (Committed, error) {
 	}
 	if err == nil {
 		err = w.tx.InsertDecisions(ctx, w.decisions)
+	}
+	if err == nil {
+		err = w.tx.OffersGiven(ctx, w.given)
 	}
 	if err != nil {
 		return Committed{}, err

@@ -28,6 +28,7 @@ ALTER TABLE accounts ADD COLUMN policies_version bigint NOT NULL DEFAULT 0;
 ALTER TABLE routing_decisions
     ADD COLUMN policy_id uuid, -- NULL: no policy, only what holds without one
     ADD COLUMN policy_version integer NOT NULL DEFAULT 0,
+    ADD COLUMN scorers text[] NOT NULL DEFAULT '{}', -- what the candidates' scores are of
     ADD COLUMN passed jsonb, -- the policies before it, which matched nothing
     ADD COLUMN quantity integer NOT NULL DEFAULT 0, -- that was to be placed
     ADD COLUMN considered integer NOT NULL DEFAULT 0, -- candidates; not all may have been kept

@@ -31,6 +31,7 @@ type Case struct {
 	Dropped []uuid.UUID
 	// Replanned: fulfillments whose quantity, exclusions, time or wish to be rerouted are to be written, too.
 	Replanned map[uuid.UUID]bool
+	Loads     map[uuid.UUID]*Load // what is added to the providers' loads
 }
 
 // Touched reports whether anything is to be written.
@@ -90,6 +91,7 @@ func (c *Case) become(f *Fulfillment, next FulfillmentStatus) error {
 	if !f.Status.CanBecome(next) {
 		return fmt.Errorf("%w: fulfillment %s: %s after %s", ErrTransition, f.ID, next, f.Status)
 	}
+	c.occupy(f, next)
 	f.Status = next
 	if next.Final() {
 		now := c.Now

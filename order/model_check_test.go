@@ -20,6 +20,22 @@ func (m *model) check(t *rapid.T) {
 	m.checkMoney(t)
 	m.checkQuantities(t)
 	m.checkStatus(t)
+	m.checkLoads(t)
+}
+
+// checkLoads counts anew what each provider holds.
+func (m *model) checkLoads(t *rapid.T) {
+	open := map[uuid.UUID]int{}
+	for _, f := range m.rows {
+		if f.Status.Occupies() {
+			open[*f.ProviderID]++
+		}
+	}
+	for _, provider := range m.providers {
+		if m.occupied[provider] != open[provider] {
+			t.Fatalf("a provider holds %d, and %d are counted", open[provider], m.occupied[provider])
+		}
+	}
 }
 
 // checkEvents replays the changes of all events: they must lead to what the rows show, step by allowed step.

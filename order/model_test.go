@@ -26,7 +26,8 @@ type model struct {
 	events    []order.Event
 	entries   []order.LedgerEntry
 	providers []uuid.UUID
-	holds     []order.Hold // the open ones
+	holds     []order.Hold      // the open ones
+	occupied  map[uuid.UUID]int // providers, by the loads that were written
 	now       time.Time
 
 	c *order.Case // what is open for change
@@ -59,7 +60,7 @@ func (m *model) work(t *rapid.T) {
 	}
 	switch f.Status {
 	case order.FulfillmentPending, order.FulfillmentUnroutable:
-		steps = append(oftener(m.place, 4), m.unroutable, m.see, m.planPoll)
+		steps = append(oftener(m.place, 4), m.split, m.unroutable, m.see, m.planPoll)
 	case order.FulfillmentSubmitting:
 		steps = append(steps, m.see, m.lost, m.retry, m.reject)
 	case order.FulfillmentUnknown:
@@ -96,7 +97,7 @@ func (m *model) end(t *rapid.T) {
 }
 
 func newModel(t *rapid.T) *model {
-	m := &model{rows: map[uuid.UUID]order.Fulfillment{}, now: noon}
+	m := &model{rows: map[uuid.UUID]order.Fulfillment{}, occupied: map[uuid.UUID]int{}, now: noon}
 	for range 3 {
 		m.providers = append(m.providers, id.New(id.Provider))
 	}
@@ -155,7 +156,14 @@ func (m *model) save(t *rapid.T) {
 		}
 	}
 	for changed := range m.c.Changed {
-		m.rows[changed] = *m.c.Find(changed)
+		row := *m.c.Find(changed)
+		if was := m.rows[changed]; !m.c.Replanned[changed] {
+			row.Quantity, row.Excluded, row.ScheduledAt, row.RerouteAsked = was.Quantity, was.Excluded, was.ScheduledAt, was.RerouteAsked
+		}
+		m.rows[changed] = row
+	}
+	for provider, load := range m.c.Loads {
+		m.occupied[provider] += load.Open
 	}
 	if len(m.c.Events) > 0 {
 		m.saveOrder()
@@ -226,6 +234,23 @@ func (m *model) fits(t *rapid.T, cost decimal.Decimal) bool {
 		}
 	}
 	return taken.Cmp(*m.order.Budget) <= 0 && (cost.IsZero() || !m.order.Overcharge.IsPos())
+}
+
+// split parts an untouched fulfillment in two, where it has something to part.
+func (m *model) split(t *rapid.T, f *order.Fulfillment) {
+	kept, all := rapid.IntRange(0, f.Quantity).Draw(t, "kept"), f.Quantity
+	rest, err := m.c.Split(f, kept)
+	if kept == 0 || kept == all {
+		if !errors.Is(err, order.ErrTransition) {
+			t.Fatalf("%d of %d are kept: %v", kept, all, err)
+		}
+		return
+	}
+	must(t, err)
+	if f.Quantity != kept || rest.Quantity != all-kept || rest.LineID != f.LineID {
+		t.Fatalf("%d of %d are kept, and the parts are %d and %d", kept, all, f.Quantity, rest.Quantity)
+	}
+	m.save(t)
 }
 
 func (m *model) unroutable(t *rapid.T, f *order.Fulfillment) {

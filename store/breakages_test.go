@@ -41,6 +41,9 @@ func breakages() map[string][]string {
 			FROM attempts WHERE fulfillment_id = ` + fulfilled},
 		"what is at a provider was accepted": {"UPDATE attempts SET state = 'RETRYABLE' WHERE fulfillment_id = " + fulfilled},
 		"a provider that is excluded":        {"UPDATE fulfillments SET excluded = ARRAY[provider_id] WHERE id = " + fulfilled},
+		"of each provider, the fulfillments": {
+			"UPDATE providers SET open = open + 1 WHERE name = 'first'", "UPDATE fulfillments SET status = 'FULFILLED' WHERE id = " + unknown,
+		},
 		"one task at a time": {`INSERT INTO tasks (id, account_id, kind, queue, order_id, fulfillment_id) SELECT gen_random_uuid(), account_id,
 			kind, queue, order_id, fulfillment_id FROM tasks WHERE fulfillment_id = ` + waiting},
 

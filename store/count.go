@@ -17,8 +17,8 @@ type sumOf struct {
 	day      string
 }
 
-// CountProviders moves the providers' sums, and those of their days, by the ledger entries of the cases, and notes why a
-// person should look at some, by their ids. Call it last in a transaction: every group that works for a provider waits
+// CountProviders moves the providers' sums, and those of their days, by the ledger entries of the cases, their counts by the
+// cases' loads, and notes why a person should look at some, by their ids. Call it last in a transaction: every group that works for a provider waits
 // for its row, until the commit.
 func (t *Tx) CountProviders(ctx context.Context, cases []*order.Case, attention map[uuid.UUID]string) error {
 	totals := make(map[sumOf]*order.Sums)
@@ -30,7 +30,8 @@ func (t *Tx) CountProviders(ctx context.Context, cases []*order.Case, attention 
 		}
 	}
 	moved := db.ProviderCountParams{Today: order.DayOf(t.Now)}
-	add := func(at sumOf, total *order.Sums, reason string) {
+	add := func(at sumOf, total *order.Sums, load *order.Load, reason string) {
+		moved.Opens, moved.ChosenAts = append(moved.Opens, small(load.Open)), append(moved.ChosenAts, textOfTime(load.ChosenAt))
 		moved.Ids, moved.Days = append(moved.Ids, at.provider), append(moved.Days, at.day)
 		moved.Reserveds = append(moved.Reserveds, total.Reserved.String())
 		moved.Spents = append(moved.Spents, total.Spent.String())
@@ -38,10 +39,15 @@ func (t *Tx) CountProviders(ctx context.Context, cases []*order.Case, attention 
 		moved.Attentions = append(moved.Attentions, reason)
 	}
 	for at, total := range totals {
-		add(at, total, "")
+		add(at, total, &order.Load{}, "")
+	}
+	for _, c := range cases {
+		for providerID, load := range c.Loads {
+			add(sumOf{provider: providerID}, &order.Sums{}, load, "")
+		}
 	}
 	for providerID, reason := range attention {
-		add(sumOf{provider: providerID}, &order.Sums{}, reason)
+		add(sumOf{provider: providerID}, &order.Sums{}, &order.Load{}, reason)
 	}
 	if len(moved.Ids) == 0 {
 		return nil

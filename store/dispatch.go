@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/govalues/decimal"
 
 	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/routing"
 	"github.com/boostress/boostress/store/internal/db"
 )
 
@@ -69,7 +72,15 @@ type Decision struct {
 	FulfillmentID uuid.UUID
 	AccountID     uuid.UUID
 	OfferID       *uuid.UUID // nil: nothing matched
-	Candidates    json.RawMessage
+	PolicyID      *uuid.UUID // nil: none
+	PolicyVersion int
+	Scorers       []routing.Kind
+	Passed        json.RawMessage // policies before, which matched nothing: a JSON list, or nil
+	Quantity      int             // that was to be placed
+	Considered    int             // candidates
+	Candidates    json.RawMessage // the first of them
+	Cost          *decimal.Decimal
+	ExpectedTime  *time.Duration
 }
 
 // InsertDecisions keeps routing decisions.
@@ -83,6 +94,14 @@ func (t *Tx) InsertDecisions(ctx context.Context, list []Decision) error {
 		AccountIds:     column(list, func(d Decision) uuid.UUID { return d.AccountID }),
 		OfferIds:       column(list, func(d Decision) string { return textOfID(d.OfferID) }),
 		Candidates:     column(list, func(d Decision) string { return string(d.Candidates) }),
+		PolicyIds:      column(list, func(d Decision) string { return textOfID(d.PolicyID) }),
+		PolicyVersions: column(list, func(d Decision) int32 { return small(d.PolicyVersion) }),
+		Scorers:        column(list, func(d Decision) string { return textOfKinds(d.Scorers) }),
+		Passed:         column(list, func(d Decision) string { return textOfJSON(d.Passed) }),
+		Quantities:     column(list, func(d Decision) int32 { return small(d.Quantity) }),
+		Considered:     column(list, func(d Decision) int32 { return small(d.Considered) }),
+		Costs:          column(list, func(d Decision) string { return textOfDecimal(d.Cost) }),
+		ExpectedMs:     column(list, func(d Decision) string { return textOfDuration(d.ExpectedTime) }),
 	})
 	return domainError("insert routing decisions", err)
 }
@@ -94,22 +113,59 @@ type Want struct {
 	ServiceType string
 }
 
-// Offers reads every offer of the wanted services, enabled or not.
-func (t *Tx) Offers(ctx context.Context, wants []Want) (map[Want][]order.Offer, error) {
+// Offers reads every offer of the wanted services, enabled or not, and the versions of their accounts' policies. Offers
+// with a cool-down are locked, in id order, until the transaction ends, if any.
+func (t *Tx) Offers(ctx context.Context, wants []Want) (map[Want][]order.Offer, map[uuid.UUID]int64, error) {
 	list, err := t.queries.OfferCandidates(ctx,
 		column(wants, func(w Want) uuid.UUID { return w.AccountID }),
 		column(wants, func(w Want) string { return w.Category }),
 		column(wants, func(w Want) string { return w.ServiceType }))
 	if err != nil {
-		return nil, fmt.Errorf("read offers: %w", err)
+		return nil, nil, fmt.Errorf("read offers: %w", err)
 	}
-	offers := make(map[Want][]order.Offer, len(wants))
+	offers, versions := make(map[Want][]order.Offer, len(wants)), make(map[uuid.UUID]int64, 1)
+	var resting []uuid.UUID
 	for _, row := range list {
-		offer := offerOf(row)
+		offer := offerOf(row.Offer)
 		want := Want{offer.AccountID, offer.Category, offer.ServiceType}
 		offers[want] = append(offers[want], *offer)
+		versions[offer.AccountID] = row.PoliciesVersion
+		if offer.CoolDown > 0 {
+			resting = append(resting, offer.ID)
+		}
 	}
-	return offers, nil
+	return offers, versions, t.lockCooling(ctx, resting, offers)
+}
+
+// lockCooling locks offers with a cool-down and reads again when each was last given a fulfillment.
+func (t *Tx) lockCooling(ctx context.Context, ids []uuid.UUID, offers map[Want][]order.Offer) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	list, err := t.queries.OfferLockCooling(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("lock offers: %w", err)
+	}
+	given := make(map[uuid.UUID]*time.Time, len(list))
+	for _, row := range list {
+		given[row.ID] = utc(row.GivenAt)
+	}
+	for _, several := range offers {
+		for i := range several {
+			if several[i].CoolDown > 0 {
+				several[i].GivenAt = given[several[i].ID]
+			}
+		}
+	}
+	return nil
+}
+
+// OffersGiven notes that offers with a cool-down were given a fulfillment.
+func (t *Tx) OffersGiven(ctx context.Context, ids []uuid.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return domainError("note given offers", t.queries.OfferGiven(ctx, t.Now, ids))
 }
 
 // OffersByID reads offers.

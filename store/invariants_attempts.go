@@ -30,6 +30,12 @@ func attemptRules() []rule {
 				AND a.operation = 'CREATE' AND a.state = 'ACCEPTED')`},
 		{2, "a provider that is excluded is not asked again", `
 			SELECT 'fulfillment ' || id FROM fulfillments WHERE provider_id = ANY(excluded)`},
+		{2, "of each provider, the fulfillments that it holds or may hold are counted", `
+			SELECT 'provider ' || p.id || ' holds ' || count(f.id) || ', counted are ' || p.open
+			FROM providers p
+			LEFT JOIN fulfillments f ON f.provider_id = p.id
+			  AND f.status IN ('SUBMITTING', 'UNKNOWN', 'SUBMITTED', 'IN_PROGRESS', 'PARTIALLY_FULFILLED', 'CANCEL_REQUESTED')
+			GROUP BY p.id, p.open HAVING count(f.id) <> p.open`},
 		{2, "one task at a time brings a fulfillment to a provider", `
 			SELECT 'fulfillment ' || fulfillment_id FROM tasks WHERE kind = 'DISPATCH'
 			GROUP BY fulfillment_id HAVING count(*) > 1`},

@@ -2,15 +2,12 @@ package store
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/govalues/decimal"
 
 	"github.com/boostress/boostress/order"
-	"github.com/boostress/boostress/routing"
 	"github.com/boostress/boostress/store/internal/db"
 )
 
@@ -94,27 +91,20 @@ func (s *Store) AttemptsByID(ctx context.Context, accountID uuid.UUID, ids []uui
 	return load(ctx, s, attempts(), accountID, ids)
 }
 
-// LatestDecision is how a fulfillment's offer was last chosen, or why none was.
-type LatestDecision struct {
-	MadeAt   time.Time
-	OfferID  *uuid.UUID // nil: nothing matched
-	Verdicts []routing.Verdict
-}
-
 // LatestDecisions reads the latest routing decision of each of an account's fulfillments; those without one are missing
 // from the answer.
 func (s *Store) LatestDecisions(
 	ctx context.Context, accountID uuid.UUID, fulfillmentIDs []uuid.UUID,
-) (map[uuid.UUID]LatestDecision, error) {
+) (map[uuid.UUID]RoutingDecision, error) {
 	list, err := s.queries.DecisionLatest(ctx, fulfillmentIDs, accountID)
 	if err != nil {
 		return nil, domainError("read routing decisions", err)
 	}
-	found := make(map[uuid.UUID]LatestDecision, len(list))
+	found := make(map[uuid.UUID]RoutingDecision, len(list))
 	for _, row := range list {
-		decision := LatestDecision{MadeAt: row.MadeAt.UTC(), OfferID: row.OfferID}
-		if err := json.Unmarshal(row.Candidates, &decision.Verdicts); err != nil {
-			return nil, fmt.Errorf("read routing decision of fulfillment %s: %w", row.FulfillmentID, err)
+		decision, err := decisionOf(row)
+		if err != nil {
+			return nil, err
 		}
 		found[row.FulfillmentID] = decision
 	}

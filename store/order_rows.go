@@ -79,6 +79,7 @@ func providerOf(row db.Provider) *order.Provider {
 		Priority: int(row.Priority), Weight: int(row.Weight),
 		Currency: order.Currency(row.Currency), Reserved: row.Reserved, Spent: row.Spent, Overcharge: row.Overcharge,
 		Attention: row.Attention, CreatedAt: row.CreatedAt.UTC(), UpdatedAt: row.UpdatedAt.UTC(),
+		Measured: order.Measured{Open: int(row.Open), LastChosenAt: utc(row.ChosenAt)},
 	}
 }
 
@@ -89,7 +90,7 @@ func offerOf(row db.Offer) *order.Offer {
 		Currency: order.Currency(row.Currency), MinQuantity: int(row.MinQuantity), MaxQuantity: int(row.MaxQuantity),
 		AvailableFrom: utc(row.AvailableFrom), AvailableUntil: utc(row.AvailableUntil), SLA: milliseconds(row.SlaMs),
 		CoolDown: milliseconds(row.CoolDownMs), Regions: row.Regions, Priority: int(row.Priority),
-		Weight: int(row.Weight), Enabled: row.Enabled, CreatedAt: row.CreatedAt.UTC(),
+		Weight: int(row.Weight), Enabled: row.Enabled, GivenAt: utc(row.GivenAt), CreatedAt: row.CreatedAt.UTC(),
 		UpdatedAt: row.UpdatedAt.UTC(),
 	}
 }

@@ -2,10 +2,14 @@ package store
 
 import (
 	"encoding/json"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/govalues/decimal"
+
+	"github.com/boostress/boostress/routing"
 )
 
 // Set-based statements take columns: one array for each column, unnested together. What may be NULL travels as text
@@ -57,6 +61,18 @@ func textOfIDs(ids []uuid.UUID) string {
 		text = append(text, id.String()...)
 	}
 	return string(append(text, '}'))
+}
+
+// textOfKinds formats a Postgres array literal.
+func textOfKinds(kinds []routing.Kind) string {
+	return "{" + strings.Join(column(kinds, func(k routing.Kind) string { return string(k) }), ",") + "}"
+}
+
+func textOfDuration(long *time.Duration) string {
+	if long == nil {
+		return ""
+	}
+	return strconv.FormatInt(long.Milliseconds(), 10)
 }
 
 func textOfJSON(value json.RawMessage) string { return string(value) }

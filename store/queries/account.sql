@@ -2,10 +2,10 @@
 INSERT INTO accounts (id, name, currency, created_at) VALUES ($1, $2, $3, $4);
 
 -- name: AccountGet :one
-SELECT id, name, currency, created_at FROM accounts WHERE id = $1;
+SELECT * FROM accounts WHERE id = $1;
 
 -- name: AccountGetByName :one
-SELECT id, name, currency, created_at FROM accounts WHERE name = $1;
+SELECT * FROM accounts WHERE name = $1;
 
 -- name: ProvisionLock :exec
 -- Processes that provision the same database at once wait here for each other, until their transactions end.

@@ -90,9 +90,13 @@ SELECT * FROM attempts WHERE fulfillment_id = ANY(@fulfillment_ids::uuid[])
 ORDER BY fulfillment_id, started_at, call_number;
 
 -- name: DecisionInsert :exec
-INSERT INTO routing_decisions (fulfillment_id, made_at, account_id, offer_id, candidates)
+INSERT INTO routing_decisions (fulfillment_id, made_at, account_id, offer_id, candidates, policy_id, policy_version,
+    scorers, passed, quantity, considered, cost, expected_ms)
 SELECT unnest(@fulfillment_ids::uuid[]), @now::timestamptz, unnest(@account_ids::uuid[]),
-    NULLIF(unnest(@offer_ids::text[]), '')::uuid, unnest(@candidates::text[])::jsonb
+    NULLIF(unnest(@offer_ids::text[]), '')::uuid, unnest(@candidates::text[])::jsonb,
+    NULLIF(unnest(@policy_ids::text[]), '')::uuid, unnest(@policy_versions::int[]), unnest(@scorers::text[])::text[],
+    NULLIF(unnest(@passed::text[]), '')::jsonb, unnest(@quantities::int[]), unnest(@considered::int[]),
+    NULLIF(unnest(@costs::text[]), '')::numeric, NULLIF(unnest(@expected_ms::text[]), '')::bigint
 ON CONFLICT DO NOTHING;
 
 -- name: LedgerInsert :exec

@@ -32,13 +32,14 @@ SELECT id FROM providers WHERE id = ANY(@ids::uuid[]) AND (budget IS NOT NULL OR
 ORDER BY id FOR NO KEY UPDATE;
 
 -- name: ProviderCount :exec
--- Moves the sums of the ledger, of providers and of their days, and notes why a person should look. Rows are locked in one
+-- Moves the sums of the ledger, of providers and of their days, and the counts of routing, and notes why a person should look. Rows are locked in one
 -- order everywhere, those with a budget first: routing has locked these already, and groups must not wait for each other
 -- in a circle. Nobody moves a day without its provider's lock.
 WITH moved AS (
     SELECT unnest(@ids::uuid[]) AS id, NULLIF(unnest(@days::text[]), '')::date AS day,
         unnest(@reserveds::text[])::numeric AS reserved, unnest(@spents::text[])::numeric AS spent,
-        unnest(@overcharges::text[])::numeric AS overcharge, unnest(@attentions::text[]) AS attention
+        unnest(@overcharges::text[])::numeric AS overcharge, unnest(@attentions::text[]) AS attention,
+        unnest(@opens::int[]) AS open, NULLIF(unnest(@chosen_ats::text[]), '')::timestamptz AS chosen_at
 ), held AS (
     SELECT id, account_id, day_budget FROM providers WHERE id = ANY(@ids::uuid[])
     ORDER BY budget IS NULL AND day_budget IS NULL, id FOR NO KEY UPDATE
@@ -51,9 +52,11 @@ WITH moved AS (
         budget = CASE WHEN excluded.reserved > 0 AND d.day = @today::date THEN excluded.budget ELSE d.budget END
 )
 UPDATE providers p SET reserved = p.reserved + u.reserved, spent = p.spent + u.spent, overcharge = p.overcharge + u.overcharge,
-    attention = CASE WHEN p.attention = '' THEN u.attention ELSE p.attention END
+    attention = CASE WHEN p.attention = '' THEN u.attention ELSE p.attention END,
+    open = p.open + u.open, chosen_at = GREATEST(p.chosen_at, u.chosen_at)
 FROM held JOIN (SELECT id, sum(reserved) AS reserved, sum(spent) AS spent, sum(overcharge) AS overcharge,
-        max(attention) AS attention FROM moved GROUP BY id) u ON u.id = held.id
+        max(attention) AS attention, sum(open) AS open, max(chosen_at) AS chosen_at
+        FROM moved GROUP BY id) u ON u.id = held.id
 WHERE p.id = held.id;
 
 -- name: ProviderDays :many
@@ -86,12 +89,21 @@ WHERE account_id = @account_id AND id = ANY(@ids::uuid[])
 RETURNING *;
 
 -- name: OfferCandidates :many
-SELECT offers.* FROM offers
+-- With the version of the account's policies, which tells whether what is known of them still holds.
+SELECT sqlc.embed(offers), accounts.policies_version FROM offers
+JOIN accounts ON accounts.id = offers.account_id
 JOIN (SELECT unnest(@account_ids::uuid[]) AS account_id, unnest(@categories::text[]) AS category,
         unnest(@service_types::text[]) AS service_type) wanted
   ON offers.account_id = wanted.account_id AND offers.category = wanted.category
     AND offers.service_type = wanted.service_type
 ORDER BY offers.id LIMIT 10000;
+
+-- name: OfferLockCooling :many
+-- Of offers that rest between two fulfillments only one group at a time may see when that ends.
+SELECT id, given_at FROM offers WHERE id = ANY(@ids::uuid[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: OfferGiven :exec
+UPDATE offers SET given_at = @now::timestamptz WHERE id = ANY(@ids::uuid[]);
 
 -- name: OfferGetMany :many
 SELECT * FROM offers WHERE id = ANY(@ids::uuid[]) ORDER BY id;

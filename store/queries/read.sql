@@ -4,7 +4,7 @@
 SELECT * FROM orders WHERE account_id = $1 AND reference = $2;
 
 -- name: DecisionLatest :many
-SELECT d.fulfillment_id, d.made_at, d.offer_id, d.candidates
+SELECT d.*
 FROM (SELECT unnest(@fulfillment_ids::uuid[]) AS id) f
 CROSS JOIN LATERAL (
     SELECT r.* FROM routing_decisions r WHERE r.fulfillment_id = f.id AND r.account_id = @account_id::uuid

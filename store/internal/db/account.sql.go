@@ -13,7 +13,7 @@ import (
 )
 
 const accountGet = `-- name: AccountGet :one
-SELECT id, name, currency, created_at FROM accounts WHERE id = $1
+SELECT id, name, currency, created_at, policies_version FROM accounts WHERE id = $1
 `
 
 func (q *Queries) AccountGet(ctx context.Context, id uuid.UUID) (Account, error) {
@@ -24,12 +24,13 @@ func (q *Queries) AccountGet(ctx context.Context, id uuid.UUID) (Account, error)
 		&i.Name,
 		&i.Currency,
 		&i.CreatedAt,
+		&i.PoliciesVersion,
 	)
 	return i, err
 }
 
 const accountGetByName = `-- name: AccountGetByName :one
-SELECT id, name, currency, created_at FROM accounts WHERE name = $1
+SELECT id, name, currency, created_at, policies_version FROM accounts WHERE name = $1
 `
 
 func (q *Queries) AccountGetByName(ctx context.Context, name string) (Account, error) {
@@ -40,6 +41,7 @@ func (q *Queries) AccountGetByName(ctx context.Context, name string) (Account, e
 		&i.Name,
 		&i.Currency,
 		&i.CreatedAt,
+		&i.PoliciesVersion,
 	)
 	return i, err
 }

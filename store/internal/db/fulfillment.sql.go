@@ -129,9 +129,13 @@ func (q *Queries) AttemptUpdate(ctx context.Context, arg AttemptUpdateParams) (i
 }
 
 const decisionInsert = `-- name: DecisionInsert :exec
-INSERT INTO routing_decisions (fulfillment_id, made_at, account_id, offer_id, candidates)
+INSERT INTO routing_decisions (fulfillment_id, made_at, account_id, offer_id, candidates, policy_id, policy_version,
+    scorers, passed, quantity, considered, cost, expected_ms)
 SELECT unnest($1::uuid[]), $2::timestamptz, unnest($3::uuid[]),
-    NULLIF(unnest($4::text[]), '')::uuid, unnest($5::text[])::jsonb
+    NULLIF(unnest($4::text[]), '')::uuid, unnest($5::text[])::jsonb,
+    NULLIF(unnest($6::text[]), '')::uuid, unnest($7::int[]), unnest($8::text[])::text[],
+    NULLIF(unnest($9::text[]), '')::jsonb, unnest($10::int[]), unnest($11::int[]),
+    NULLIF(unnest($12::text[]), '')::numeric, NULLIF(unnest($13::text[]), '')::bigint
 ON CONFLICT DO NOTHING
 `
 
@@ -141,6 +145,14 @@ type DecisionInsertParams struct {
 	AccountIds     []uuid.UUID
 	OfferIds       []string
 	Candidates     []string
+	PolicyIds      []string
+	PolicyVersions []int32
+	Scorers        []string
+	Passed         []string
+	Quantities     []int32
+	Considered     []int32
+	Costs          []string
+	ExpectedMs     []string
 }
 
 func (q *Queries) DecisionInsert(ctx context.Context, arg DecisionInsertParams) error {
@@ -150,6 +162,14 @@ func (q *Queries) DecisionInsert(ctx context.Context, arg DecisionInsertParams) 
 		arg.AccountIds,
 		arg.OfferIds,
 		arg.Candidates,
+		arg.PolicyIds,
+		arg.PolicyVersions,
+		arg.Scorers,
+		arg.Passed,
+		arg.Quantities,
+		arg.Considered,
+		arg.Costs,
+		arg.ExpectedMs,
 	)
 	return err
 }

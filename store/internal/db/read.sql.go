@@ -7,8 +7,6 @@ package db
 
 import (
 	"context"
-	"encoding/json"
-	"time"
 
 	"github.com/google/uuid"
 )
@@ -45,35 +43,37 @@ func (q *Queries) AttemptStatistics(ctx context.Context, accountID uuid.UUID, si
 }
 
 const decisionLatest = `-- name: DecisionLatest :many
-SELECT d.fulfillment_id, d.made_at, d.offer_id, d.candidates
+SELECT d.fulfillment_id, d.made_at, d.account_id, d.offer_id, d.candidates, d.policy_id, d.policy_version, d.scorers, d.passed, d.quantity, d.considered, d.cost, d.expected_ms
 FROM (SELECT unnest($1::uuid[]) AS id) f
 CROSS JOIN LATERAL (
-    SELECT r.fulfillment_id, r.made_at, r.account_id, r.offer_id, r.candidates FROM routing_decisions r WHERE r.fulfillment_id = f.id AND r.account_id = $2::uuid
+    SELECT r.fulfillment_id, r.made_at, r.account_id, r.offer_id, r.candidates, r.policy_id, r.policy_version, r.scorers, r.passed, r.quantity, r.considered, r.cost, r.expected_ms FROM routing_decisions r WHERE r.fulfillment_id = f.id AND r.account_id = $2::uuid
     ORDER BY r.made_at DESC LIMIT 1) d
 ORDER BY d.fulfillment_id
 `
 
-type DecisionLatestRow struct {
-	FulfillmentID uuid.UUID
-	MadeAt        time.Time
-	OfferID       *uuid.UUID
-	Candidates    json.RawMessage
-}
-
-func (q *Queries) DecisionLatest(ctx context.Context, fulfillmentIds []uuid.UUID, accountID uuid.UUID) ([]DecisionLatestRow, error) {
+func (q *Queries) DecisionLatest(ctx context.Context, fulfillmentIds []uuid.UUID, accountID uuid.UUID) ([]RoutingDecision, error) {
 	rows, err := q.db.Query(ctx, decisionLatest, fulfillmentIds, accountID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []DecisionLatestRow
+	var items []RoutingDecision
 	for rows.Next() {
-		var i DecisionLatestRow
+		var i RoutingDecision
 		if err := rows.Scan(
 			&i.FulfillmentID,
 			&i.MadeAt,
+			&i.AccountID,
 			&i.OfferID,
 			&i.Candidates,
+			&i.PolicyID,
+			&i.PolicyVersion,
+			&i.Scorers,
+			&i.Passed,
+			&i.Quantity,
+			&i.Considered,
+			&i.Cost,
+			&i.ExpectedMs,
 		); err != nil {
 			return nil, err
 		}
