@@ -27,6 +27,8 @@ const (
 	ActionProviderUpdate Action = "provider.update" // settings, pauses and credentials
 	ActionOfferCreate    Action = "offer.create"
 	ActionOfferUpdate    Action = "offer.update" // also its being enabled or disabled
+	ActionPolicyCreate   Action = "routingPolicy.create"
+	ActionPolicyPublish  Action = "routingPolicy.publish"
 )
 
 // The actors that are nobody in particular.

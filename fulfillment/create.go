@@ -204,6 +204,7 @@ func place(tx *store.Tx, who account.Principal, draft *order.Draft) (store.Place
 		Destination: draft.Destination, Currency: order.Currency(who.Currency), Quantity: draft.Quantity(),
 		Deadline: draft.Deadline, Priority: draft.Priority, Metadata: draft.Metadata, TestMode: who.TestMode,
 		CreatedBy: who.Actor, CreatedAt: tx.Now, DeadlineAction: order.DeadlineFinish,
+		RoutingPolicyID: draft.RoutingPolicyID,
 	}
 	if draft.Budget != nil {
 		amount := draft.Budget.Amount

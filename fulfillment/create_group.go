@@ -102,6 +102,10 @@ func (w *creation) run(ctx context.Context, tx *store.Tx) (Committed, error) {
 	if err != nil {
 		return Committed{}, err
 	}
+	policies, err := w.policies(ctx, tx)
+	if err != nil {
+		return Committed{}, err
+	}
 	for r := range w.requests {
 		for d := range w.requests[r].drafts {
 			at := slot{r, d}
@@ -114,6 +118,10 @@ func (w *creation) run(ctx context.Context, tx *store.Tx) (Committed, error) {
 				w.results[r].faults[d] = late
 				continue
 			}
+			if policyID := draft.RoutingPolicyID; policyID != nil && policies[*policyID] != w.requests[r].who.AccountID {
+				w.results[r].faults[d] = unknownPolicy()
+				continue
+			}
 			placed, err := place(tx, w.requests[r].who, draft)
 			if err != nil {
 				return Committed{}, err
@@ -122,6 +130,29 @@ func (w *creation) run(ctx context.Context, tx *store.Tx) (Committed, error) {
 		}
 	}
 	return w.write(ctx, tx)
+}
+
+// policies returns the accounts of the routing policies that drafts name, of those that have a published version.
+func (w *creation) policies(ctx context.Context, tx *store.Tx) (map[uuid.UUID]uuid.UUID, error) {
+	var named []uuid.UUID
+	for r := range w.requests {
+		for d := range w.requests[r].drafts {
+			if policyID := w.requests[r].drafts[d].RoutingPolicyID; policyID != nil {
+				named = append(named, *policyID)
+			}
+		}
+	}
+	if len(named) == 0 {
+		return map[uuid.UUID]uuid.UUID{}, nil
+	}
+	return tx.PublishedPolicies(ctx, named)
+}
+
+func unknownPolicy() order.Faults {
+	return order.Faults{{
+		Field: []string{"routingPolicyId"}, Code: order.CodeNotFound,
+		Message: "is no routing policy with a published version: publish it first, or leave it out",
+	}}
 }
 
 // useKeys takes the idempotency keys and settles the drafts that they settle: those of an earlier request, of one

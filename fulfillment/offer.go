@@ -31,7 +31,10 @@ type OfferInput struct {
 	AvailableUntil *time.Time   // zero: it stays
 	SLA            *time.Duration
 	CoolDown       *time.Duration
-	Enabled        *bool // default true
+	Regions        []string // ISO 3166-1 alpha-2 codes; nil: as they are, empty: everywhere
+	Priority       *int     // 0 to 9; default 0
+	Weight         *int     // 1 to 1000; default 1
+	Enabled        *bool    // default true
 }
 
 // CreateOffer adds an offer to a provider's catalog. It fails with order.Faults.
@@ -137,6 +140,11 @@ func (input *OfferInput) apply(o *order.Offer) error {
 	set(&o.MaxQuantity, input.MaxQuantity)
 	set(&o.SLA, input.SLA)
 	set(&o.CoolDown, input.CoolDown)
+	set(&o.Priority, input.Priority)
+	set(&o.Weight, input.Weight)
+	if input.Regions != nil {
+		o.Regions = input.Regions
+	}
 	set(&o.Enabled, input.Enabled)
 	setBound(&o.AvailableFrom, input.AvailableFrom)
 	setBound(&o.AvailableUntil, input.AvailableUntil)
@@ -201,5 +209,5 @@ func checkOffer(o *order.Offer) order.Faults {
 		"availableUntil", "must be after availableFrom")
 	fault(o.SLA < 0, "sla", "must not be negative")
 	fault(o.CoolDown < 0, "coolDown", "must not be negative")
-	return faults
+	return append(append(faults, checkRank(o.Priority, o.Weight)...), checkRegions(o.Regions)...)
 }

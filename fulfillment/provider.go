@@ -34,6 +34,8 @@ type ProviderInput struct {
 	Budget         *decimal.Decimal  // for all time; zero: no budget
 	DayBudget      *decimal.Decimal  // for each day, UTC; zero: no budget
 	RateLimit      *order.RateLimit  // no calls: no limit
+	Priority       *int              // 0 to 9; default 0
+	Weight         *int              // 1 to 1000; default 1
 }
 
 // CreateProvider adds a provider. It fails with order.Faults.

@@ -29,6 +29,8 @@ func (input *ProviderInput) apply(p *order.Provider) order.Faults {
 	set(&p.Enabled, input.Enabled)
 	set(&p.Timeout, input.Timeout)
 	set(&p.Concurrency, input.Concurrency)
+	set(&p.Priority, input.Priority)
+	set(&p.Weight, input.Weight)
 	if input.RateLimit != nil {
 		p.RateCalls, p.RatePer = input.RateLimit.Calls, input.RateLimit.Per
 	}
@@ -77,7 +79,7 @@ func (s *Service) checkProvider(p *order.Provider) order.Faults {
 	if p.Concurrency < 0 || p.Concurrency > mostConcurrency {
 		fault("concurrency", order.CodeOutOfRange, fmt.Sprintf("must be 0 to %d", mostConcurrency))
 	}
-	faults = append(faults, checkRate(p)...)
+	faults = append(append(faults, checkRate(p)...), checkRank(p.Priority, p.Weight)...)
 	return append(faults, s.checkAddress(p)...)
 }
 

@@ -58,6 +58,8 @@ func TestProviderFaults(t *testing.T) {
 		"currency":       {func(in *fulfillment.ProviderInput) { in.Currency = "XXX" }, "currency INVALID"},
 		"short timeout":  {func(in *fulfillment.ProviderInput) { in.Timeout = new(time.Millisecond) }, "timeout OUT_OF_RANGE"},
 		"long timeout":   {func(in *fulfillment.ProviderInput) { in.Timeout = new(time.Hour) }, "timeout OUT_OF_RANGE"},
+		"priority":       {func(in *fulfillment.ProviderInput) { in.Priority = new(10) }, "priority OUT_OF_RANGE"},
+		"weight":         {func(in *fulfillment.ProviderInput) { in.Weight = new(0) }, "weight OUT_OF_RANGE"},
 		"concurrency":    {func(in *fulfillment.ProviderInput) { in.Concurrency = new(-1) }, "concurrency OUT_OF_RANGE"},
 		"no address":     {func(in *fulfillment.ProviderInput) { in.BaseURL = nil }, "baseUrl INVALID"},
 		"file":           {func(in *fulfillment.ProviderInput) { in.BaseURL = new("file:///etc/passwd") }, "baseUrl INVALID"},

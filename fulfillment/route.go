@@ -1,13 +1,11 @@
 package fulfillment
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/routing"
-	"github.com/boostress/boostress/store"
 	"github.com/boostress/boostress/task"
 )
 
@@ -19,9 +17,7 @@ func (w *work) route(t *task.Task, c *order.Case, f *order.Fulfillment, step *St
 		return err
 	}
 	decision := routing.Choose(request, w.chain(c), w.candidates(c, f))
-	if err := w.keep(f, &decision); err != nil {
-		return err
-	}
+	w.keep(f, &request, &decision)
 	if decision.Chosen == nil {
 		w.later(t, w.unroutableFor(&decision), decision.Summary())
 		return c.Unroutable(f, decision.Summary())
@@ -118,32 +114,10 @@ func (w *work) count(c *order.Case, f *order.Fulfillment, chosen *routing.Candid
 	return nil
 }
 
-// mostVerdicts bounds what is kept of one decision.
-const mostVerdicts = 1000
-
-func (w *work) keep(f *order.Fulfillment, decision *routing.Decision) error {
+// keep has a decision kept, unless it says again what the last one said.
+func (w *work) keep(f *order.Fulfillment, request *routing.Request, decision *routing.Decision) {
 	if decision.Chosen == nil && f.Status == order.FulfillmentUnroutable && f.Failure == decision.Summary() {
-		return nil
+		return
 	}
-	kept := store.Decision{
-		FulfillmentID: f.ID, AccountID: f.AccountID, Scorers: decision.Scorers, Quantity: f.Quantity,
-		Considered: len(decision.Verdicts), ExpectedTime: decision.ExpectedTime(),
-	}
-	var err error
-	if kept.Candidates, err = json.Marshal(decision.Verdicts[:min(len(decision.Verdicts), mostVerdicts)]); err != nil {
-		return fmt.Errorf("write decision: %w", err)
-	}
-	if len(decision.Passed) > 0 {
-		if kept.Passed, err = json.Marshal(decision.Passed); err != nil {
-			return fmt.Errorf("write decision: %w", err)
-		}
-	}
-	if decision.Policy != nil {
-		kept.PolicyID, kept.PolicyVersion = &decision.Policy.ID, decision.Policy.Version
-	}
-	if decision.Chosen != nil {
-		kept.OfferID, kept.Cost = &decision.Chosen.Offer.ID, &decision.Cost
-	}
-	w.decisions = append(w.decisions, kept)
-	return nil
+	w.decisions, w.decidedFor = append(w.decisions, decision.Record(request)), append(w.decidedFor, f.AccountID)
 }

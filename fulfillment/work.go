@@ -37,7 +37,8 @@ type work struct {
 	attention       map[uuid.UUID]string // of providers that want a person
 	newAttempts     []*order.Attempt
 	changedAttempts []*order.Attempt
-	decisions       []store.Decision
+	decisions       []routing.Record
+	decidedFor      []uuid.UUID // accounts of the decisions
 	given           []uuid.UUID // offers with a cool-down that were chosen
 	turns           int         // providers that were chosen
 	tasks           []task.Task
@@ -104,7 +105,7 @@ func (w *work) save(ctx context.Context) (Committed, error) {
 		err = w.tx.UpdateAttempts(ctx, w.changedAttempts)
 	}
 	if err == nil {
-		err = w.tx.InsertDecisions(ctx, w.decisions)
+		err = w.tx.InsertDecisions(ctx, w.decidedFor, w.decisions)
 	}
 	if err == nil {
 		err = w.tx.OffersGiven(ctx, w.given)

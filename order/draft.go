@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 )
 
 // Bounds of what an order may hold.
@@ -31,6 +33,8 @@ type Draft struct {
 	Deadline       *time.Time
 	Priority       int
 	Metadata       json.RawMessage
+
+	RoutingPolicyID *uuid.UUID `json:",omitempty"` // any version of a policy that has a published one
 }
 
 // LineDraft is a line as asked for.

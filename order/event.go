@@ -82,10 +82,13 @@ type Snapshot struct {
 	Held       bool             `json:"held,omitempty"`
 	TestMode   bool             `json:"testMode,omitempty"`
 	Attention  string           `json:"attention,omitempty"`
-	CreatedBy  string           `json:"createdBy"`
-	CreatedAt  time.Time        `json:"createdAt"`
-	UpdatedAt  time.Time        `json:"updatedAt"`
-	FinishedAt *time.Time       `json:"finishedAt,omitempty"`
+
+	RoutingPolicyID *uuid.UUID `json:"routingPolicyId,omitempty"`
+
+	CreatedBy  string     `json:"createdBy"`
+	CreatedAt  time.Time  `json:"createdAt"`
+	UpdatedAt  time.Time  `json:"updatedAt"`
+	FinishedAt *time.Time `json:"finishedAt,omitempty"`
 }
 
 // SnapshotOf takes the snapshot of an order as it is now.
@@ -95,7 +98,8 @@ func SnapshotOf(o *Order) Snapshot {
 		Reserved: o.Reserved, Spent: o.Spent, Overcharge: o.Overcharge, Quantity: o.Quantity, Delivered: o.Delivered,
 		Deadline: o.Deadline, Priority: o.Priority, Metadata: o.Metadata, Held: o.Held, TestMode: o.TestMode,
 		Attention: o.Attention, Action: unusual(o.DeadlineAction),
-		CreatedBy: o.CreatedBy, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, FinishedAt: o.FinishedAt,
+		RoutingPolicyID: o.RoutingPolicyID,
+		CreatedBy:       o.CreatedBy, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, FinishedAt: o.FinishedAt,
 	}
 }
 
@@ -109,7 +113,8 @@ func (e *Event) OrderAt() *Order {
 		Reserved: s.Reserved, Spent: s.Spent, Overcharge: s.Overcharge, Quantity: s.Quantity, Delivered: s.Delivered,
 		Deadline: s.Deadline, Priority: s.Priority, Metadata: s.Metadata, Held: s.Held, TestMode: s.TestMode,
 		Attention: s.Attention, DeadlineAction: cmp.Or(s.Action, DeadlineFinish),
-		CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, FinishedAt: s.FinishedAt,
+		RoutingPolicyID: s.RoutingPolicyID,
+		CreatedBy:       s.CreatedBy, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, FinishedAt: s.FinishedAt,
 	}
 }
 

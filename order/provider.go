@@ -69,7 +69,12 @@ func (s Sums) within(budget *decimal.Decimal, amount decimal.Decimal) bool {
 // Affords reports whether the provider's budgets, for all time and for the day, have room for one more reservation. One
 // that was overcharged takes none.
 func (p *Provider) Affords(amount decimal.Decimal) bool {
-	return p.Sums().within(p.Budget, amount) && p.AffordsToday(amount)
+	return p.AffordsInAll(amount) && p.AffordsToday(amount)
+}
+
+// AffordsInAll is Affords for the budget for all time alone.
+func (p *Provider) AffordsInAll(amount decimal.Decimal) bool {
+	return p.Sums().within(p.Budget, amount)
 }
 
 // Sums returns what all of the provider's ledger entries add up to.

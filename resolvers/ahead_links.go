@@ -18,7 +18,7 @@ import (
 // newLinks lists every field, by type and name, that leads from one thing to others and can be read ahead.
 func newLinks() map[string]link {
 	all := make(map[string]link)
-	for _, some := range []map[string]link{orderLinks(), fulfillmentLinks(), catalogLinks(), taskLinks()} {
+	for _, some := range []map[string]link{orderLinks(), fulfillmentLinks(), routingLinks(), catalogLinks(), taskLinks()} {
 		maps.Copy(all, some)
 	}
 	return all
@@ -29,13 +29,15 @@ func toLines(l *loaders) *batch[*order.Line]               { return l.lines }
 func toFulfillments(l *loaders) *batch[*order.Fulfillment] { return l.fulfillments }
 func toProviders(l *loaders) *batch[*order.Provider]       { return l.providers }
 func toOffers(l *loaders) *batch[*order.Offer]             { return l.offers }
-func toDecisions(l *loaders) *batch[store.LatestDecision]  { return l.decisions }
+func toDecisions(l *loaders) *batch[routing.Record]        { return l.decisions }
+func toPolicies(l *loaders) *batch[*routing.Policy]        { return l.policies }
 func toSchedules(l *loaders) *batch[*schedule.Schedule]    { return l.schedules }
 func toUsers(l *loaders) *batch[account.User]              { return l.users }
 
 func orderLinks() map[string]link {
 	orderID := func(o *order.Order) uuid.UUID { return o.ID }
 	return map[string]link{
+		"Order.routingPolicy": toOne("RoutingPolicy", func(o *order.Order) *uuid.UUID { return o.RoutingPolicyID }, toPolicies),
 		"Order.destination": toOne("", func(o *order.Order) *uuid.UUID {
 			if knowsDestination(o) {
 				return nil
@@ -78,11 +80,9 @@ func fulfillmentLinks() map[string]link {
 		"Fulfillment.decision": toOne("RoutingDecision", func(f *order.Fulfillment) *uuid.UUID { return &f.ID }, toDecisions),
 		"Fulfillment.attempts": toMany("Attempt", "attempts", func(f *order.Fulfillment) uuid.UUID { return f.ID }, withoutFilter,
 			func(st *store.Store) readChildren[noFilter, *order.Attempt] { return unfiltered(st.AttemptsOf) }),
-		"RoutingDecision.offer":      toOne("Offer", func(d store.LatestDecision) *uuid.UUID { return d.OfferID }, toOffers),
-		"RoutingDecision.candidates": {"RoutingCandidate", candidatesAhead},
-		"RoutingCandidate.offer":     toOne("Offer", func(v routing.Verdict) *uuid.UUID { return &v.OfferID }, toOffers),
-		"RoutingCandidate.provider":  toOne("Provider", func(v routing.Verdict) *uuid.UUID { return &v.ProviderID }, toProviders),
-		"Attempt.provider":           toOne("Provider", func(a *order.Attempt) *uuid.UUID { return &a.ProviderID }, toProviders),
+		"Fulfillment.decisions": toMany("RoutingDecision", "decisions", func(f *order.Fulfillment) uuid.UUID { return f.ID }, withoutFilter,
+			func(st *store.Store) readChildren[noFilter, routing.Record] { return unfiltered(st.DecisionsOf) }),
+		"Attempt.provider": toOne("Provider", func(a *order.Attempt) *uuid.UUID { return &a.ProviderID }, toProviders),
 		"LedgerEntry.fulfillment": toOne("Fulfillment",
 			func(e *order.LedgerEntry) *uuid.UUID { return &e.FulfillmentID }, toFulfillments),
 		"LedgerEntry.provider": toOne("Provider", func(e *order.LedgerEntry) *uuid.UUID { return &e.ProviderID }, toProviders),
@@ -105,35 +105,4 @@ func taskLinks() map[string]link {
 		"TaskResult.schedule":    toOne("", func(t *task.Task) *uuid.UUID { return t.ScheduleID }, toSchedules),
 		"Session.user":           toOne("", func(s *account.Session) *uuid.UUID { return &s.UserID }, toUsers),
 	}
-}
-
-// candidatesAhead leads to the candidates of decisions that will be shown.
-func candidatesAhead(ctx context.Context, _ *loaders, parents []any, field graphql.CollectedField) ([]any, error) {
-	args, _, err := argumentsOf(ctx, field)
-	if err != nil {
-		return nil, err
-	}
-	var verdicts []any
-	for _, parent := range parents {
-		if decision, ok := parent.(store.LatestDecision); ok {
-			shown, err := firstVerdicts(decision.Verdicts, args.first)
-			if err != nil {
-				return nil, err
-			}
-			verdicts = append(verdicts, anyOf(shown)...)
-		}
-	}
-	return verdicts, nil
-}
-
-// firstVerdicts returns as many as are asked for.
-func firstVerdicts(verdicts []routing.Verdict, first *int) ([]routing.Verdict, error) {
-	size := usualPerPage
-	if first != nil {
-		size = *first
-	}
-	if !goodPageSize(size) {
-		return nil, refuse(codeBadUserInput, badPageSize("first"))
-	}
-	return verdicts[:min(size, len(verdicts))], nil
 }

@@ -37,10 +37,13 @@ func TestEnumerationsAreTheCores(t *testing.T) {
 		"OrderStatus":       {"order", "Status"},
 		"Role":              {"account", "Role"},
 		"RoutingReason":     {"routing", "Reason"},
-		"ScheduleRule":      {"schedule", "Kind"},
-		"TaskKind":          {"task", "Kind"},
-		"TaskState":         {"task", "State"},
-		"UserErrorCode":     {"order", "Code"},
+
+		"RoutingLateAction": {"routing", "LateAction"}, "RoutingPolicyState": {"routing", "State"}, "RoutingScorerKind": {"routing", "Kind"},
+
+		"ScheduleRule":  {"schedule", "Kind"},
+		"TaskKind":      {"task", "Kind"},
+		"TaskState":     {"task", "State"},
+		"UserErrorCode": {"order", "Code"},
 	} {
 		if diff := cmp.Diff(constantsOf(t, core.folder, core.typeName), values(enumeration)); diff != "" {
 			t.Errorf("%s (-%s.%s +schema):\n%s", enumeration, core.folder, core.typeName, diff)
@@ -48,6 +51,9 @@ func TestEnumerationsAreTheCores(t *testing.T) {
 	}
 	if diff := cmp.Diff(order.Currencies(), values("CurrencyCode")); diff != "" {
 		t.Errorf("CurrencyCode (-core +schema):\n%s", diff)
+	}
+	if diff := cmp.Diff(order.Countries(), values("CountryCode")); diff != "" {
+		t.Errorf("CountryCode (-core +schema):\n%s", diff)
 	}
 }
 

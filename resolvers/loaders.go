@@ -12,6 +12,7 @@ import (
 	"github.com/boostress/boostress/access"
 	"github.com/boostress/boostress/account"
 	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/routing"
 	"github.com/boostress/boostress/schedule"
 	"github.com/boostress/boostress/store"
 	"github.com/boostress/boostress/task"
@@ -99,7 +100,8 @@ type loaders struct {
 	fulfillments *batch[*order.Fulfillment]
 	attempts     *batch[*order.Attempt]
 	entries      *batch[*order.LedgerEntry]
-	decisions    *batch[store.LatestDecision]
+	decisions    *batch[routing.Record]
+	policies     *batch[*routing.Policy]
 	providers    *batch[*order.Provider]
 	days         *batch[order.Sums] // of today, by provider
 	offers       *batch[*order.Offer]
@@ -155,6 +157,7 @@ func (r *Root) newLoaders(principal account.Principal) *loaders {
 		attempts:     single(r, principal, st.AttemptsByID),
 		entries:      single(r, principal, st.Entries),
 		decisions:    single(r, principal, st.LatestDecisions),
+		policies:     single(r, principal, st.Policies),
 		providers:    single(r, principal, st.Providers),
 		days: single(r, principal, func(ctx context.Context, accountID uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]order.Sums, error) {
 			return st.ProviderDays(ctx, accountID, ids, r.options.Clock())

@@ -10,6 +10,7 @@ import (
 	"github.com/boostress/boostress/graph"
 	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/routing"
 	"github.com/boostress/boostress/schedule"
 	"github.com/boostress/boostress/task"
 )
@@ -76,19 +77,20 @@ func nodeKinds() map[id.Kind]nodeKind {
 			},
 			func(context.Context, *loaders, []uuid.UUID) error { return nil },
 		},
-		id.User:        nodesOfValues("User", func(l *loaders) *batch[account.User] { return l.users }),
-		id.Session:     nodesOfPointers("Session", func(l *loaders) *batch[*account.Session] { return l.sessions }),
-		id.APIKey:      nodesOfValues("ApiKey", func(l *loaders) *batch[account.APIKey] { return l.keys }),
-		id.Order:       nodesOfPointers("Order", func(l *loaders) *batch[*order.Order] { return l.orders }),
-		id.Line:        nodesOfPointers("OrderLine", func(l *loaders) *batch[*order.Line] { return l.lines }),
-		id.Fulfillment: nodesOfPointers("Fulfillment", func(l *loaders) *batch[*order.Fulfillment] { return l.fulfillments }),
-		id.Attempt:     nodesOfPointers("Attempt", func(l *loaders) *batch[*order.Attempt] { return l.attempts }),
-		id.Provider:    nodesOfPointers("Provider", func(l *loaders) *batch[*order.Provider] { return l.providers }),
-		id.Offer:       nodesOfPointers("Offer", func(l *loaders) *batch[*order.Offer] { return l.offers }),
-		id.LedgerEntry: nodesOfPointers("LedgerEntry", func(l *loaders) *batch[*order.LedgerEntry] { return l.entries }),
-		id.Schedule:    schedules,
-		id.Task:        nodesOfPointers("TaskResult", func(l *loaders) *batch[*task.Task] { return l.tasks }),
-		id.AuditEntry:  nodesOfValues("AuditEntry", func(l *loaders) *batch[account.AuditEntry] { return l.audit }),
+		id.User:          nodesOfValues("User", func(l *loaders) *batch[account.User] { return l.users }),
+		id.Session:       nodesOfPointers("Session", func(l *loaders) *batch[*account.Session] { return l.sessions }),
+		id.APIKey:        nodesOfValues("ApiKey", func(l *loaders) *batch[account.APIKey] { return l.keys }),
+		id.Order:         nodesOfPointers("Order", func(l *loaders) *batch[*order.Order] { return l.orders }),
+		id.Line:          nodesOfPointers("OrderLine", func(l *loaders) *batch[*order.Line] { return l.lines }),
+		id.Fulfillment:   nodesOfPointers("Fulfillment", func(l *loaders) *batch[*order.Fulfillment] { return l.fulfillments }),
+		id.Attempt:       nodesOfPointers("Attempt", func(l *loaders) *batch[*order.Attempt] { return l.attempts }),
+		id.Provider:      nodesOfPointers("Provider", func(l *loaders) *batch[*order.Provider] { return l.providers }),
+		id.Offer:         nodesOfPointers("Offer", func(l *loaders) *batch[*order.Offer] { return l.offers }),
+		id.RoutingPolicy: nodesOfPointers("RoutingPolicy", func(l *loaders) *batch[*routing.Policy] { return l.policies }),
+		id.LedgerEntry:   nodesOfPointers("LedgerEntry", func(l *loaders) *batch[*order.LedgerEntry] { return l.entries }),
+		id.Schedule:      schedules,
+		id.Task:          nodesOfPointers("TaskResult", func(l *loaders) *batch[*task.Task] { return l.tasks }),
+		id.AuditEntry:    nodesOfValues("AuditEntry", func(l *loaders) *batch[account.AuditEntry] { return l.audit }),
 	}
 }
 

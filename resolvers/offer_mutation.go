@@ -26,7 +26,8 @@ func (m mutation) CreateOffer(ctx context.Context, input graph.CreateOfferInput)
 		Name: &input.Name, Category: &input.Category,
 		ServiceType: &input.ServiceType, UnitPrice: input.UnitPrice, MinQuantity: input.MinQuantity,
 		MaxQuantity: input.MaxQuantity, AvailableFrom: input.AvailableFrom, AvailableUntil: input.AvailableUntil,
-		SLA: input.SLA, CoolDown: input.CoolDown, Enabled: input.IsEnabled,
+		SLA: input.SLA, CoolDown: input.CoolDown, Regions: input.Regions, Priority: input.Priority, Weight: input.Weight,
+		Enabled: input.IsEnabled,
 	})
 	faults, ok := userErrorsAt(err, "providerId")
 	if !ok {
@@ -45,7 +46,8 @@ func (m mutation) UpdateOffer(ctx context.Context, input graph.UpdateOfferInput)
 		Name: input.Name, Category: input.Category, ServiceType: input.ServiceType, UnitPrice: input.UnitPrice,
 		MinQuantity: input.MinQuantity, MaxQuantity: orZero[int](input.MaxQuantity),
 		AvailableFrom: orZero[time.Time](input.AvailableFrom), AvailableUntil: orZero[time.Time](input.AvailableUntil),
-		SLA: orZero[time.Duration](input.SLA), CoolDown: orZero[time.Duration](input.CoolDown), Enabled: input.IsEnabled,
+		SLA: orZero[time.Duration](input.SLA), CoolDown: orZero[time.Duration](input.CoolDown),
+		Regions: input.Regions, Priority: input.Priority, Weight: input.Weight, Enabled: input.IsEnabled,
 	})
 	faults, ok := userErrors(err)
 	if !ok {

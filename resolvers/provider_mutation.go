@@ -25,6 +25,7 @@ func (m mutation) CreateProvider(ctx context.Context, input graph.CreateProvider
 		IdempotencyKey: value(input.IdempotencyKey), Name: &input.Name, Adapter: input.Adapter, BaseURL: &input.BaseURL,
 		Currency:  providerCurrency(principal, input),
 		Simulated: value(input.IsSimulated), Enabled: input.IsEnabled, Timeout: input.Timeout, Concurrency: input.Concurrency,
+		Priority: input.Priority, Weight: input.Weight,
 	}
 	credentials, faults := readCredentials(input.Credentials)
 	wanted.Credentials = credentials
@@ -105,6 +106,7 @@ func (m mutation) updateProvider(
 ) (*order.Provider, error) {
 	wanted := fulfillment.ProviderInput{
 		Name: input.Name, BaseURL: input.BaseURL, Enabled: input.IsEnabled, Timeout: input.Timeout,
+		Priority: input.Priority, Weight: input.Weight,
 	}
 	credentials, faults := readCredentials(input.Credentials)
 	if len(faults) > 0 {

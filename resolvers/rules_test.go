@@ -103,6 +103,8 @@ func TestRolesSeeWhatTheyMay(t *testing.T) {
 		`{ orders { nodes { fulfillments { nodes { decision { madeAt } } } } } }`:          {admin, operator, viewer},
 		`{ orders { nodes { fulfillments { nodes { attempts { nodes { key } } } } } } }`:   {admin, operator, viewer},
 		`{ taskResults { nodes { state } } }`:                                              {admin, operator, viewer},
+		`{ routingPolicies { nodes { name } } }`:                                           {admin, operator, viewer},
+		`{ orders { nodes { routingPolicy { name } } } }`:                                  {admin, operator, viewer},
 		`{ statistics { countedAt } }`:                                                     {admin, operator, viewer},
 		`{ schedules { nodes { name } } queues { name } workers { id } }`:                  {admin, operator, viewer},
 		`{ apiKeys { nodes { name } } }`:                                                   {admin},

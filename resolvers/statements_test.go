@@ -27,9 +27,11 @@ func TestStatementsDontGrowWithTheList(t *testing.T) {
 				fulfillments { totalCount nodes { status line { position } order { reference } provider { name } offer { name
 					} replaces { id }
 					attempts { totalCount nodes { state provider { name } } }
-					decision { offer { name } candidates { offer { name } provider { name } } } } }
+					decision { offer { name } candidates { offer { name } provider { name } } }
+					decisions { totalCount nodes { policy { name } passed { policy { name } } offer { name } candidates(skip: 1) { provider {
+						name } } } } } }
 				events { totalCount nodes { cursor kind fulfillment { status } order { destination { name } eventCursor holds { name } } } }
-				ledgerEntries { totalCount nodes { kind fulfillment { id } provider { name } } } } } }`, 21},
+				ledgerEntries { totalCount nodes { kind fulfillment { id } provider { name } } } } } }`, 23},
 		"providers": {`{ providers(first: 100) { totalCount nodes { name offers(first: 5) { totalCount nodes { name
 			provider { name } } } } } }`, 5},
 		"fulfillments": {`{ fulfillments(first: 100) { nodes { order { lines { nodes { id } } } provider { name } attempts {
@@ -46,6 +48,7 @@ func TestStatementsDontGrowWithTheList(t *testing.T) {
 		"one order": {`{ orderByReference(reference: "A-001") { fulfillments { nodes { provider { name } attempts { nodes {
 			provider { name } } }
 				decision { offer { name } } } } events { nodes { order { destination { name } } fulfillment { id } } } } }`, 9},
+		"policies": {`{ routingPolicies(first: 100) { totalCount nodes { name fallback { name fallback { name } } } } }`, 4},
 		"no total": {`{ orders(first: 100) { nodes { reference } } }`, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,6 +13,8 @@ type (
 	attemptFields     struct{ *Root }
 	decisionFields    struct{ *Root }
 	candidateFields   struct{ *Root }
+	passFields        struct{ *Root }
+	policyFields      struct{ *Root }
 	entryFields       struct{ *Root }
 	providerFields    struct{ *Root }
 	offerFields       struct{ *Root }
@@ -47,6 +49,12 @@ func (r *Root) RoutingDecision() graph.RoutingDecisionResolver { return decision
 
 // RoutingCandidate answers the fields of RoutingCandidate.
 func (r *Root) RoutingCandidate() graph.RoutingCandidateResolver { return candidateFields{r} }
+
+// RoutingPass answers the fields of RoutingPass.
+func (r *Root) RoutingPass() graph.RoutingPassResolver { return passFields{r} }
+
+// RoutingPolicy answers the fields of RoutingPolicy.
+func (r *Root) RoutingPolicy() graph.RoutingPolicyResolver { return policyFields{r} }
 
 // LedgerEntry answers the fields of LedgerEntry.
 func (r *Root) LedgerEntry() graph.LedgerEntryResolver { return entryFields{r} }

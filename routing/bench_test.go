@@ -2,6 +2,7 @@ package routing_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ func BenchmarkDecide(b *testing.B) {
 			candidates[i] = candidate(func(c *routing.Candidate) {
 				c.Provider.Measured.FulfillTime = new(time.Duration(i%17) * time.Minute)
 				c.Provider.Measured.SuccessRate = new(float64(i%13) / 13)
-				c.Offer.UnitPrice = amount(fmt.Sprint(1 + i%5))
+				c.Offer.UnitPrice = amount(strconv.Itoa(1 + i%5))
 			})
 		}
 		whole, parts := request(), request()

@@ -94,7 +94,7 @@ func (t *trial) judge(e *entry) {
 		e.reason = AboveMaxQuantity
 	case t.request.Budget != nil && cost.Amount.Cmp(*t.request.Budget) > 0:
 		e.reason = AboveOrderBudget
-	case !provider.Affords(cost.Amount):
+	case !provider.AffordsInAll(cost.Amount):
 		e.reason = AboveProviderBudget
 	case !provider.AffordsToday(cost.Amount):
 		e.reason = AboveProviderDayBudget

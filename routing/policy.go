@@ -44,6 +44,14 @@ type Policy struct {
 	ArchivedAt  *time.Time
 }
 
+// CategoryName returns the category of the orders that the policy is for; nil: none in particular.
+func (p *Policy) CategoryName() *string {
+	if p.Category == "" {
+		return nil
+	}
+	return &p.Category
+}
+
 // Pass is a policy that was asked and matched nothing.
 type Pass struct {
 	PolicyID uuid.UUID `json:"policyId"`

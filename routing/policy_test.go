@@ -160,10 +160,14 @@ func TestRulesValidate(t *testing.T) {
 		"unknown":          {*rules("BEST"), "scorers 0 kind", order.CodeInvalid},
 		"twice":            {*rules(routing.Cheapest, routing.Fastest, routing.Cheapest), "scorers 2 kind", order.CodeConflict},
 		"fixed to nothing": {*rules(routing.Fixed), "scorers 0 ids", order.CodeRequired},
-		"ids of others": {routing.Rules{Scorers: []routing.Scorer{{Kind: routing.Fastest, IDs: many[:1]}}},
-			"scorers 0 ids", order.CodeInvalid},
-		"too many ids": {routing.Rules{Scorers: []routing.Scorer{{Kind: routing.Fixed, IDs: many}}},
-			"scorers 0 ids", order.CodeOutOfRange},
+		"ids of others": {
+			routing.Rules{Scorers: []routing.Scorer{{Kind: routing.Fastest, IDs: many[:1]}}},
+			"scorers 0 ids", order.CodeInvalid,
+		},
+		"too many ids": {
+			routing.Rules{Scorers: []routing.Scorer{{Kind: routing.Fixed, IDs: many}}},
+			"scorers 0 ids", order.CodeOutOfRange,
+		},
 		"too many excluded": {routing.Rules{Scorers: routing.BuiltIn().Scorers, Excluded: many}, "excludedProviderIds", order.CodeOutOfRange},
 		"too many only":     {routing.Rules{Scorers: routing.BuiltIn().Scorers, Only: many}, "onlyProviderIds", order.CodeOutOfRange},
 		"one part":          {routing.Rules{Scorers: routing.BuiltIn().Scorers, PartLimit: 1}, "partLimit", order.CodeOutOfRange},

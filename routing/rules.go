@@ -53,6 +53,8 @@ type rulesJSON struct {
 }
 
 // MarshalJSON writes the rules as they are stored.
+//
+//nolint:recvcheck // so that rules within others are written, too
 func (r Rules) MarshalJSON() ([]byte, error) {
 	return json.Marshal(rulesJSON{rulesFormat, r.Scorers, r.Excluded, r.Only, r.NoSplit, r.PartLimit}) //nolint:wrapcheck // it can't fail
 }
@@ -110,8 +112,11 @@ func (r *Rules) allows(providerID uuid.UUID) bool {
 	return !slices.Contains(r.Excluded, providerID) && (len(r.Only) == 0 || slices.Contains(r.Only, providerID))
 }
 
-// parts returns into how many parts the rules let a quantity be split.
-func (r *Rules) parts() int {
+// SplitAllowed reports whether a quantity that no offer can take as a whole may be split.
+func (r *Rules) SplitAllowed() bool { return !r.NoSplit }
+
+// MostParts returns into how many parts the rules let a quantity be split.
+func (r *Rules) MostParts() int {
 	switch {
 	case r.NoSplit:
 		return 1

@@ -42,21 +42,18 @@ type purse struct{ left *decimal.Decimal }
 
 // pursesOf returns what a provider's budgets, for all time and for today, have left.
 func pursesOf(p *order.Provider) []purse {
-	rest := func(budget *decimal.Decimal, reserved, spent decimal.Decimal) purse {
-		if budget == nil {
-			return purse{}
-		}
-		left, err := order.Sum(*budget, reserved.Neg(), spent.Neg())
-		if err != nil {
-			left = decimal.Zero
-		}
-		return purse{&left}
+	return []purse{purseOf(p.Budget, p.Sums()), purseOf(p.DayBudget, p.Today)}
+}
+
+func purseOf(budget *decimal.Decimal, sums order.Sums) purse {
+	if budget == nil {
+		return purse{}
 	}
-	total := rest(p.Budget, p.Reserved, p.Spent)
-	if p.Budget != nil && p.Overcharge.IsPos() {
-		total = purse{new(decimal.NegOne)} // it takes nothing, however cheap
+	left, err := order.Sum(*budget, sums.Reserved.Neg(), sums.Spent.Neg())
+	if err != nil || sums.Overcharge.IsPos() {
+		left = decimal.NegOne // it takes nothing, however cheap
 	}
-	return []purse{total, rest(p.DayBudget, p.Today.Reserved, p.Today.Spent)}
+	return purse{&left}
 }
 
 // buys returns how many units at a price the purse has room for.
@@ -96,7 +93,7 @@ func (p purse) take(amount decimal.Decimal) {
 // budgets. It is found as a whole: the rest of a split never is a quantity that nobody can take. One offer may take several
 // parts, unless it has a cool-down.
 func (t *trial) split(decision *Decision) {
-	parts := t.rules.parts() - max(t.request.Parts-1, 0)
+	parts := t.rules.MostParts() - max(t.request.Parts-1, 0)
 	if parts <= 1 {
 		return
 	}
@@ -179,7 +176,8 @@ func (s *splitter) place(rest, parts int) bool {
 	for i := range s.takers {
 		taker := &s.takers[i]
 		offer := taker.entry.candidate.Offer
-		if s.visited++; s.visited > mostVisits {
+		s.visited++
+		if s.visited > mostVisits {
 			return false
 		}
 		if taker.taken > 0 && offer.CoolDown > 0 {

@@ -3,6 +3,8 @@ package routing_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -20,11 +22,11 @@ func sized(least, most int, price string) routing.Candidate {
 }
 
 func parts(decision routing.Decision) string {
-	text := ""
+	var text strings.Builder
 	for _, part := range decision.Parts {
-		text += fmt.Sprintf("%d at %s ", part.Quantity, part.Candidate.Offer.UnitPrice)
+		fmt.Fprintf(&text, "%d at %s ", part.Quantity, part.Candidate.Offer.UnitPrice)
 	}
-	return text
+	return text.String()
 }
 
 func TestSplits(t *testing.T) {
@@ -45,7 +47,7 @@ func TestSplits(t *testing.T) {
 		"packs":                        {17, nil, []routing.Candidate{sized(10, 10, "1"), sized(7, 7, "3")}, "10 at 1 7 at 3 "},
 		"packs that don't fit":         {18, nil, []routing.Candidate{sized(10, 10, "1"), sized(7, 7, "3")}, ""},
 		"too many parts":               {21, nil, []routing.Candidate{sized(1, 2, "1")}, ""},
-		"as many parts as may be":      {20, nil, []routing.Candidate{sized(1, 2, "1")}, "2 at 1 2 at 1 2 at 1 2 at 1 2 at 1 2 at 1 2 at 1 2 at 1 2 at 1 2 at 1 "},
+		"as many parts as may be":      {20, nil, []routing.Candidate{sized(1, 2, "1")}, strings.Repeat("2 at 1 ", 10)},
 		"in parts already":             {4, func(r *routing.Request) { r.Parts = 9 }, []routing.Candidate{sized(1, 2, "1")}, "2 at 1 2 at 1 "},
 		"all parts used":               {4, func(r *routing.Request) { r.Parts = 10 }, []routing.Candidate{sized(1, 2, "1")}, ""},
 		"within the budget": {10, budget("20"), []routing.Candidate{
@@ -143,7 +145,7 @@ func splittable(t *rapid.T) (routing.Request, []routing.Candidate) {
 	candidates := make([]routing.Candidate, rapid.IntRange(1, 4).Draw(t, "candidates"))
 	for i := range candidates {
 		least := rapid.IntRange(1, 5).Draw(t, "least")
-		candidates[i] = sized(least, least+rapid.IntRange(0, 4).Draw(t, "more"), fmt.Sprint(rapid.IntRange(0, 4).Draw(t, "price")))
+		candidates[i] = sized(least, least+rapid.IntRange(0, 4).Draw(t, "more"), strconv.Itoa(rapid.IntRange(0, 4).Draw(t, "price")))
 		candidates[i].Provider = rapid.SampledFrom(providers).Draw(t, "provider")
 		candidates[i].Offer.ProviderID = candidates[i].Provider.ID
 		if rapid.IntRange(0, 4).Draw(t, "has a cool-down") == 0 {
@@ -248,7 +250,7 @@ func TestSplitOfManyIsQuick(t *testing.T) {
 	t.Parallel()
 	var candidates []routing.Candidate
 	for i := range 1000 {
-		candidates = append(candidates, sized(1000+i*2, 1000+i*2, fmt.Sprint(1+i%7)))
+		candidates = append(candidates, sized(1000+i*2, 1000+i*2, strconv.Itoa(1+i%7)))
 	}
 	r := request()
 	r.Quantity, r.Budget = 9001, new(amount("9001")) // every pack is even

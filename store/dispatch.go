@@ -2,15 +2,12 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/govalues/decimal"
 
 	"github.com/boostress/boostress/order"
-	"github.com/boostress/boostress/routing"
 	"github.com/boostress/boostress/store/internal/db"
 )
 
@@ -65,45 +62,6 @@ func (t *Tx) UpdateAttempts(ctx context.Context, list []*order.Attempt) error {
 		Finisheds: column(list, func(a attempt) bool { return !a.State.Unsettled() }),
 	})
 	return wroteAll("update attempts", count, len(list), err)
-}
-
-// Decision is what routing decided for a fulfillment.
-type Decision struct {
-	FulfillmentID uuid.UUID
-	AccountID     uuid.UUID
-	OfferID       *uuid.UUID // nil: nothing matched
-	PolicyID      *uuid.UUID // nil: none
-	PolicyVersion int
-	Scorers       []routing.Kind
-	Passed        json.RawMessage // policies before, which matched nothing: a JSON list, or nil
-	Quantity      int             // that was to be placed
-	Considered    int             // candidates
-	Candidates    json.RawMessage // the first of them
-	Cost          *decimal.Decimal
-	ExpectedTime  *time.Duration
-}
-
-// InsertDecisions keeps routing decisions.
-func (t *Tx) InsertDecisions(ctx context.Context, list []Decision) error {
-	if len(list) == 0 {
-		return nil
-	}
-	err := t.queries.DecisionInsert(ctx, db.DecisionInsertParams{
-		FulfillmentIds: column(list, func(d Decision) uuid.UUID { return d.FulfillmentID }),
-		Now:            t.Now,
-		AccountIds:     column(list, func(d Decision) uuid.UUID { return d.AccountID }),
-		OfferIds:       column(list, func(d Decision) string { return textOfID(d.OfferID) }),
-		Candidates:     column(list, func(d Decision) string { return string(d.Candidates) }),
-		PolicyIds:      column(list, func(d Decision) string { return textOfID(d.PolicyID) }),
-		PolicyVersions: column(list, func(d Decision) int32 { return small(d.PolicyVersion) }),
-		Scorers:        column(list, func(d Decision) string { return textOfKinds(d.Scorers) }),
-		Passed:         column(list, func(d Decision) string { return textOfJSON(d.Passed) }),
-		Quantities:     column(list, func(d Decision) int32 { return small(d.Quantity) }),
-		Considered:     column(list, func(d Decision) int32 { return small(d.Considered) }),
-		Costs:          column(list, func(d Decision) string { return textOfDecimal(d.Cost) }),
-		ExpectedMs:     column(list, func(d Decision) string { return textOfDuration(d.ExpectedTime) }),
-	})
-	return domainError("insert routing decisions", err)
 }
 
 // Want is a service that something has to be found for.

@@ -8,6 +8,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/routing"
 	"github.com/boostress/boostress/store/internal/db"
 )
 
@@ -95,12 +96,12 @@ func (s *Store) AttemptsByID(ctx context.Context, accountID uuid.UUID, ids []uui
 // from the answer.
 func (s *Store) LatestDecisions(
 	ctx context.Context, accountID uuid.UUID, fulfillmentIDs []uuid.UUID,
-) (map[uuid.UUID]RoutingDecision, error) {
+) (map[uuid.UUID]routing.Record, error) {
 	list, err := s.queries.DecisionLatest(ctx, fulfillmentIDs, accountID)
 	if err != nil {
 		return nil, domainError("read routing decisions", err)
 	}
-	found := make(map[uuid.UUID]RoutingDecision, len(list))
+	found := make(map[uuid.UUID]routing.Record, len(list))
 	for _, row := range list {
 		decision, err := decisionOf(row)
 		if err != nil {

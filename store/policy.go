@@ -182,3 +182,20 @@ func (s *Store) PolicyList(
 func (s *Store) Policies(ctx context.Context, accountID uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]*routing.Policy, error) {
 	return load(ctx, s, policies(), accountID, ids)
 }
+
+// Sellers tells which ids are those of an account's providers, and which those of its offers.
+func (t *Tx) Sellers(ctx context.Context, accountID uuid.UUID, ids []uuid.UUID) (providers, offers map[uuid.UUID]bool, err error) {
+	list, err := t.queries.SellerFind(ctx, accountID, ids)
+	if err != nil {
+		return nil, nil, domainError("find providers and offers", err)
+	}
+	providers, offers = make(map[uuid.UUID]bool), make(map[uuid.UUID]bool)
+	for _, row := range list {
+		if row.IsProvider {
+			providers[row.ID] = true
+		} else {
+			offers[row.ID] = true
+		}
+	}
+	return providers, offers, nil
+}

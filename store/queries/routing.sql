@@ -38,3 +38,10 @@ SELECT DISTINCT named.id, named.account_id FROM routing_policies named
 JOIN routing_policies p ON p.account_id = named.account_id AND p.name = named.name AND p.state = 'PUBLISHED'
 WHERE named.id = ANY(@ids::uuid[])
 ORDER BY named.id;
+
+-- name: SellerFind :many
+-- Which ids are those of providers or offers of an account.
+SELECT p.id, true AS is_provider FROM providers p WHERE p.account_id = @account_id AND p.id = ANY(@ids::uuid[])
+UNION ALL
+SELECT o.id, false FROM offers o WHERE o.account_id = @account_id AND o.id = ANY(@ids::uuid[])
+ORDER BY id;

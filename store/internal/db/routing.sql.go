@@ -234,3 +234,36 @@ func (q *Queries) PolicyTurn(ctx context.Context, id uuid.UUID) error {
 	_, err := q.db.Exec(ctx, policyTurn, id)
 	return err
 }
+
+const sellerFind = `-- name: SellerFind :many
+SELECT p.id, true AS is_provider FROM providers p WHERE p.account_id = $1 AND p.id = ANY($2::uuid[])
+UNION ALL
+SELECT o.id, false FROM offers o WHERE o.account_id = $1 AND o.id = ANY($2::uuid[])
+ORDER BY id
+`
+
+type SellerFindRow struct {
+	ID         uuid.UUID
+	IsProvider bool
+}
+
+// Which ids are those of providers or offers of an account.
+func (q *Queries) SellerFind(ctx context.Context, accountID uuid.UUID, ids []uuid.UUID) ([]SellerFindRow, error) {
+	rows, err := q.db.Query(ctx, sellerFind, accountID, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SellerFindRow
+	for rows.Next() {
+		var i SellerFindRow
+		if err := rows.Scan(&i.ID, &i.IsProvider); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

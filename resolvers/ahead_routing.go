@@ -1,0 +1,58 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/google/uuid"
+
+	"github.com/boostress/boostress/routing"
+)
+
+func routingLinks() map[string]link {
+	return map[string]link{
+		"RoutingPolicy.fallback": toOne("RoutingPolicy", func(p *routing.Policy) *uuid.UUID { return p.FallbackID }, toPolicies),
+		"RoutingDecision.policy": toOne("RoutingPolicy", policyIDOf, toPolicies),
+		"RoutingDecision.offer":  toOne("Offer", func(d routing.Record) *uuid.UUID { return d.OfferID }, toOffers),
+		"RoutingDecision.passed": {"RoutingPass", passedAhead},
+		"RoutingPass.policy":     toOne("RoutingPolicy", func(p routing.Pass) *uuid.UUID { return &p.PolicyID }, toPolicies),
+
+		"RoutingDecision.candidates": {"RoutingCandidate", candidatesAhead},
+		"RoutingCandidate.offer":     toOne("Offer", func(v routing.Verdict) *uuid.UUID { return &v.OfferID }, toOffers),
+		"RoutingCandidate.provider":  toOne("Provider", func(v routing.Verdict) *uuid.UUID { return &v.ProviderID }, toProviders),
+	}
+}
+
+// passedAhead leads to the policies that decisions passed.
+func passedAhead(_ context.Context, _ *loaders, parents []any, _ graphql.CollectedField) ([]any, error) {
+	var passed []any
+	for _, parent := range parents {
+		if decision, ok := parent.(routing.Record); ok {
+			passed = append(passed, anyOf(decision.Passed)...)
+		}
+	}
+	return passed, nil
+}
+
+// candidatesAhead leads to the candidates of decisions that will be shown.
+func candidatesAhead(ctx context.Context, _ *loaders, parents []any, field graphql.CollectedField) ([]any, error) {
+	args, _, err := argumentsOf(ctx, field)
+	if err != nil {
+		return nil, err
+	}
+	skip, err := numberOf(field.ArgumentMap(graphql.GetOperationContext(ctx).Variables)["skip"])
+	if err != nil {
+		return nil, err
+	}
+	var verdicts []any
+	for _, parent := range parents {
+		if decision, ok := parent.(routing.Record); ok {
+			shown, err := someVerdicts(decision.Verdicts, args.first, skip)
+			if err != nil {
+				return nil, err
+			}
+			verdicts = append(verdicts, anyOf(shown)...)
+		}
+	}
+	return verdicts, nil
+}
