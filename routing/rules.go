@@ -26,7 +26,7 @@ const (
 const rulesFormat = 1
 
 // Rules say which offers may be chosen, besides what always holds, and which of them is.
-type Rules struct {
+type Rules struct { //nolint:recvcheck // MarshalJSON is for rules within other things, too
 	Scorers   []Scorer    // the second decides where the first finds no difference, and so on
 	Excluded  []uuid.UUID // providers that are never chosen
 	Only      []uuid.UUID // providers of which one is chosen; empty: any
@@ -53,8 +53,6 @@ type rulesJSON struct {
 }
 
 // MarshalJSON writes the rules as they are stored.
-//
-//nolint:recvcheck // so that rules within others are written, too
 func (r Rules) MarshalJSON() ([]byte, error) {
 	return json.Marshal(rulesJSON{rulesFormat, r.Scorers, r.Excluded, r.Only, r.NoSplit, r.PartLimit}) //nolint:wrapcheck // it can't fail
 }
