@@ -48,7 +48,6 @@ func (t *Tx) SaveCases(ctx context.Context, cases []*order.Case) error {
 		events                    []order.Event
 		holds                     []*order.Hold
 	)
-	loads := make([]map[uuid.UUID]*order.Load, 0, len(cases))
 	for _, c := range cases {
 		for _, f := range c.Fulfillments {
 			if c.Changed[f.ID] {

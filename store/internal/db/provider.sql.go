@@ -14,7 +14,8 @@ import (
 )
 
 const offerCandidates = `-- name: OfferCandidates :many
-SELECT offers.id, offers.account_id, offers.provider_id, offers.external_id, offers.name, offers.category, offers.service_type, offers.unit_price, offers.currency, offers.min_quantity, offers.max_quantity, offers.available_from, offers.available_until, offers.sla_ms, offers.cool_down_ms, offers.enabled, offers.created_at, offers.updated_at, offers.regions, offers.priority, offers.weight FROM offers
+SELECT offers.id, offers.account_id, offers.provider_id, offers.external_id, offers.name, offers.category, offers.service_type, offers.unit_price, offers.currency, offers.min_quantity, offers.max_quantity, offers.available_from, offers.available_until, offers.sla_ms, offers.cool_down_ms, offers.enabled, offers.created_at, offers.updated_at, offers.regions, offers.priority, offers.weight, offers.given_at, accounts.policies_version FROM offers
+JOIN accounts ON accounts.id = offers.account_id
 JOIN (SELECT unnest($1::uuid[]) AS account_id, unnest($2::text[]) AS category,
         unnest($3::text[]) AS service_type) wanted
   ON offers.account_id = wanted.account_id AND offers.category = wanted.category
@@ -22,37 +23,45 @@ JOIN (SELECT unnest($1::uuid[]) AS account_id, unnest($2::text[]) AS category,
 ORDER BY offers.id LIMIT 10000
 `
 
-func (q *Queries) OfferCandidates(ctx context.Context, accountIds []uuid.UUID, categories []string, serviceTypes []string) ([]Offer, error) {
+type OfferCandidatesRow struct {
+	Offer           Offer
+	PoliciesVersion int64
+}
+
+// With the version of the account's policies, which tells whether what is known of them still holds.
+func (q *Queries) OfferCandidates(ctx context.Context, accountIds []uuid.UUID, categories []string, serviceTypes []string) ([]OfferCandidatesRow, error) {
 	rows, err := q.db.Query(ctx, offerCandidates, accountIds, categories, serviceTypes)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Offer
+	var items []OfferCandidatesRow
 	for rows.Next() {
-		var i Offer
+		var i OfferCandidatesRow
 		if err := rows.Scan(
-			&i.ID,
-			&i.AccountID,
-			&i.ProviderID,
-			&i.ExternalID,
-			&i.Name,
-			&i.Category,
-			&i.ServiceType,
-			&i.UnitPrice,
-			&i.Currency,
-			&i.MinQuantity,
-			&i.MaxQuantity,
-			&i.AvailableFrom,
-			&i.AvailableUntil,
-			&i.SlaMs,
-			&i.CoolDownMs,
-			&i.Enabled,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-			&i.Regions,
-			&i.Priority,
-			&i.Weight,
+			&i.Offer.ID,
+			&i.Offer.AccountID,
+			&i.Offer.ProviderID,
+			&i.Offer.ExternalID,
+			&i.Offer.Name,
+			&i.Offer.Category,
+			&i.Offer.ServiceType,
+			&i.Offer.UnitPrice,
+			&i.Offer.Currency,
+			&i.Offer.MinQuantity,
+			&i.Offer.MaxQuantity,
+			&i.Offer.AvailableFrom,
+			&i.Offer.AvailableUntil,
+			&i.Offer.SlaMs,
+			&i.Offer.CoolDownMs,
+			&i.Offer.Enabled,
+			&i.Offer.CreatedAt,
+			&i.Offer.UpdatedAt,
+			&i.Offer.Regions,
+			&i.Offer.Priority,
+			&i.Offer.Weight,
+			&i.Offer.GivenAt,
+			&i.PoliciesVersion,
 		); err != nil {
 			return nil, err
 		}
@@ -65,7 +74,7 @@ func (q *Queries) OfferCandidates(ctx context.Context, accountIds []uuid.UUID, c
 }
 
 const offerGetMany = `-- name: OfferGetMany :many
-SELECT id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight FROM offers WHERE id = ANY($1::uuid[]) ORDER BY id
+SELECT id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at FROM offers WHERE id = ANY($1::uuid[]) ORDER BY id
 `
 
 func (q *Queries) OfferGetMany(ctx context.Context, ids []uuid.UUID) ([]Offer, error) {
@@ -99,6 +108,7 @@ func (q *Queries) OfferGetMany(ctx context.Context, ids []uuid.UUID) ([]Offer, e
 			&i.Regions,
 			&i.Priority,
 			&i.Weight,
+			&i.GivenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -110,6 +120,15 @@ func (q *Queries) OfferGetMany(ctx context.Context, ids []uuid.UUID) ([]Offer, e
 	return items, nil
 }
 
+const offerGiven = `-- name: OfferGiven :exec
+UPDATE offers SET given_at = $1::timestamptz WHERE id = ANY($2::uuid[])
+`
+
+func (q *Queries) OfferGiven(ctx context.Context, now time.Time, ids []uuid.UUID) error {
+	_, err := q.db.Exec(ctx, offerGiven, now, ids)
+	return err
+}
+
 const offerInsert = `-- name: OfferInsert :one
 INSERT INTO offers (id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency,
     min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, regions, priority, weight,
@@ -117,7 +136,7 @@ INSERT INTO offers (id, account_id, provider_id, external_id, name, category, se
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
     $10, $11, $12, $13, $14, $15, $16, $17, $18,
     $19, $20, $20)
-RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight
+RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at
 `
 
 type OfferInsertParams struct {
@@ -189,12 +208,13 @@ func (q *Queries) OfferInsert(ctx context.Context, arg OfferInsertParams) (Offer
 		&i.Regions,
 		&i.Priority,
 		&i.Weight,
+		&i.GivenAt,
 	)
 	return i, err
 }
 
 const offerLock = `-- name: OfferLock :one
-SELECT id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight FROM offers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE
+SELECT id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at FROM offers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE
 `
 
 func (q *Queries) OfferLock(ctx context.Context, accountID uuid.UUID, iD uuid.UUID) (Offer, error) {
@@ -222,14 +242,45 @@ func (q *Queries) OfferLock(ctx context.Context, accountID uuid.UUID, iD uuid.UU
 		&i.Regions,
 		&i.Priority,
 		&i.Weight,
+		&i.GivenAt,
 	)
 	return i, err
+}
+
+const offerLockCooling = `-- name: OfferLockCooling :many
+SELECT id, given_at FROM offers WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+`
+
+type OfferLockCoolingRow struct {
+	ID      uuid.UUID
+	GivenAt *time.Time
+}
+
+// Of offers that rest between two fulfillments only one group at a time may see when that ends.
+func (q *Queries) OfferLockCooling(ctx context.Context, ids []uuid.UUID) ([]OfferLockCoolingRow, error) {
+	rows, err := q.db.Query(ctx, offerLockCooling, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OfferLockCoolingRow
+	for rows.Next() {
+		var i OfferLockCoolingRow
+		if err := rows.Scan(&i.ID, &i.GivenAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const offerSetEnabled = `-- name: OfferSetEnabled :many
 UPDATE offers SET enabled = $1, updated_at = $2
 WHERE account_id = $3 AND id = ANY($4::uuid[])
-RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight
+RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at
 `
 
 func (q *Queries) OfferSetEnabled(ctx context.Context, enabled bool, now time.Time, accountID uuid.UUID, ids []uuid.UUID) ([]Offer, error) {
@@ -268,6 +319,7 @@ func (q *Queries) OfferSetEnabled(ctx context.Context, enabled bool, now time.Ti
 			&i.Regions,
 			&i.Priority,
 			&i.Weight,
+			&i.GivenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -285,7 +337,7 @@ UPDATE offers SET name = $1, category = $2, service_type = $3, unit_price = $4,
     available_until = $8, sla_ms = $9, cool_down_ms = $10, regions = $11,
     priority = $12, weight = $13, enabled = $14, updated_at = $15
 WHERE account_id = $16 AND id = $17
-RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight
+RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at
 `
 
 type OfferUpdateParams struct {
@@ -351,12 +403,13 @@ func (q *Queries) OfferUpdate(ctx context.Context, arg OfferUpdateParams) (Offer
 		&i.Regions,
 		&i.Priority,
 		&i.Weight,
+		&i.GivenAt,
 	)
 	return i, err
 }
 
 const providerByName = `-- name: ProviderByName :one
-SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight FROM providers WHERE account_id = $1 AND name = $2
+SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at FROM providers WHERE account_id = $1 AND name = $2
 `
 
 func (q *Queries) ProviderByName(ctx context.Context, accountID uuid.UUID, name string) (Provider, error) {
@@ -388,6 +441,8 @@ func (q *Queries) ProviderByName(ctx context.Context, accountID uuid.UUID, name 
 		&i.RatePerMs,
 		&i.Priority,
 		&i.Weight,
+		&i.Open,
+		&i.ChosenAt,
 	)
 	return i, err
 }
@@ -396,7 +451,8 @@ const providerCount = `-- name: ProviderCount :exec
 WITH moved AS (
     SELECT unnest($1::uuid[]) AS id, NULLIF(unnest($2::text[]), '')::date AS day,
         unnest($3::text[])::numeric AS reserved, unnest($4::text[])::numeric AS spent,
-        unnest($5::text[])::numeric AS overcharge, unnest($6::text[]) AS attention
+        unnest($5::text[])::numeric AS overcharge, unnest($6::text[]) AS attention,
+        unnest($7::int[]) AS open, NULLIF(unnest($8::text[]), '')::timestamptz AS chosen_at
 ), held AS (
     SELECT id, account_id, day_budget FROM providers WHERE id = ANY($1::uuid[])
     ORDER BY budget IS NULL AND day_budget IS NULL, id FOR NO KEY UPDATE
@@ -406,12 +462,14 @@ WITH moved AS (
     FROM moved JOIN held ON held.id = moved.id WHERE moved.day IS NOT NULL
     ON CONFLICT (provider_id, day) DO UPDATE SET reserved = d.reserved + excluded.reserved, spent = d.spent + excluded.spent,
         overcharge = d.overcharge + excluded.overcharge,
-        budget = CASE WHEN excluded.reserved > 0 AND d.day = $7::date THEN excluded.budget ELSE d.budget END
+        budget = CASE WHEN excluded.reserved > 0 AND d.day = $9::date THEN excluded.budget ELSE d.budget END
 )
 UPDATE providers p SET reserved = p.reserved + u.reserved, spent = p.spent + u.spent, overcharge = p.overcharge + u.overcharge,
-    attention = CASE WHEN p.attention = '' THEN u.attention ELSE p.attention END
+    attention = CASE WHEN p.attention = '' THEN u.attention ELSE p.attention END,
+    open = p.open + u.open, chosen_at = GREATEST(p.chosen_at, u.chosen_at)
 FROM held JOIN (SELECT id, sum(reserved) AS reserved, sum(spent) AS spent, sum(overcharge) AS overcharge,
-        max(attention) AS attention FROM moved GROUP BY id) u ON u.id = held.id
+        max(attention) AS attention, sum(open) AS open, max(chosen_at) AS chosen_at
+        FROM moved GROUP BY id) u ON u.id = held.id
 WHERE p.id = held.id
 `
 
@@ -422,10 +480,12 @@ type ProviderCountParams struct {
 	Spents      []string
 	Overcharges []string
 	Attentions  []string
+	Opens       []int32
+	ChosenAts   []string
 	Today       time.Time
 }
 
-// Moves the sums of the ledger, of providers and of their days, and notes why a person should look. Rows are locked in one
+// Moves the sums of the ledger, of providers and of their days, and the counts of routing, and notes why a person should look. Rows are locked in one
 // order everywhere, those with a budget first: routing has locked these already, and groups must not wait for each other
 // in a circle. Nobody moves a day without its provider's lock.
 func (q *Queries) ProviderCount(ctx context.Context, arg ProviderCountParams) error {
@@ -436,6 +496,8 @@ func (q *Queries) ProviderCount(ctx context.Context, arg ProviderCountParams) er
 		arg.Spents,
 		arg.Overcharges,
 		arg.Attentions,
+		arg.Opens,
+		arg.ChosenAts,
 		arg.Today,
 	)
 	return err
@@ -475,7 +537,7 @@ func (q *Queries) ProviderDays(ctx context.Context, accountID uuid.UUID, ids []u
 }
 
 const providerGet = `-- name: ProviderGet :one
-SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight FROM providers WHERE id = $1
+SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at FROM providers WHERE id = $1
 `
 
 func (q *Queries) ProviderGet(ctx context.Context, id uuid.UUID) (Provider, error) {
@@ -507,12 +569,14 @@ func (q *Queries) ProviderGet(ctx context.Context, id uuid.UUID) (Provider, erro
 		&i.RatePerMs,
 		&i.Priority,
 		&i.Weight,
+		&i.Open,
+		&i.ChosenAt,
 	)
 	return i, err
 }
 
 const providerGetMany = `-- name: ProviderGetMany :many
-SELECT providers.id, providers.account_id, providers.name, providers.adapter, providers.base_url, providers.credentials, providers.enabled, providers.simulated, providers.paused_reason, providers.paused_at, providers.timeout_ms, providers.concurrency, providers.budget, providers.currency, providers.reserved, providers.spent, providers.overcharge, providers.attention, providers.created_at, providers.updated_at, providers.day_budget, providers.rate_calls, providers.rate_per_ms, providers.priority, providers.weight, coalesce(d.reserved, 0)::numeric AS day_reserved, coalesce(d.spent, 0)::numeric AS day_spent,
+SELECT providers.id, providers.account_id, providers.name, providers.adapter, providers.base_url, providers.credentials, providers.enabled, providers.simulated, providers.paused_reason, providers.paused_at, providers.timeout_ms, providers.concurrency, providers.budget, providers.currency, providers.reserved, providers.spent, providers.overcharge, providers.attention, providers.created_at, providers.updated_at, providers.day_budget, providers.rate_calls, providers.rate_per_ms, providers.priority, providers.weight, providers.open, providers.chosen_at, coalesce(d.reserved, 0)::numeric AS day_reserved, coalesce(d.spent, 0)::numeric AS day_spent,
     coalesce(d.overcharge, 0)::numeric AS day_overcharge
 FROM providers LEFT JOIN provider_days d ON d.provider_id = providers.id AND d.day = $1::date
 WHERE providers.id = ANY($2::uuid[]) ORDER BY providers.id
@@ -562,6 +626,8 @@ func (q *Queries) ProviderGetMany(ctx context.Context, day time.Time, ids []uuid
 			&i.Provider.RatePerMs,
 			&i.Provider.Priority,
 			&i.Provider.Weight,
+			&i.Provider.Open,
+			&i.Provider.ChosenAt,
 			&i.DayReserved,
 			&i.DaySpent,
 			&i.DayOvercharge,
@@ -581,7 +647,7 @@ INSERT INTO providers (id, account_id, name, adapter, base_url, credentials, ena
     concurrency, budget, day_budget, currency, rate_calls, rate_per_ms, priority, weight, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
     $11, $12, $13, $14, $15, $16, $17, $18, $18)
-RETURNING id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight
+RETURNING id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at
 `
 
 type ProviderInsertParams struct {
@@ -653,12 +719,14 @@ func (q *Queries) ProviderInsert(ctx context.Context, arg ProviderInsertParams) 
 		&i.RatePerMs,
 		&i.Priority,
 		&i.Weight,
+		&i.Open,
+		&i.ChosenAt,
 	)
 	return i, err
 }
 
 const providerLock = `-- name: ProviderLock :one
-SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight FROM providers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE
+SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at FROM providers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE
 `
 
 func (q *Queries) ProviderLock(ctx context.Context, accountID uuid.UUID, iD uuid.UUID) (Provider, error) {
@@ -690,6 +758,8 @@ func (q *Queries) ProviderLock(ctx context.Context, accountID uuid.UUID, iD uuid
 		&i.RatePerMs,
 		&i.Priority,
 		&i.Weight,
+		&i.Open,
+		&i.ChosenAt,
 	)
 	return i, err
 }
@@ -710,7 +780,7 @@ UPDATE providers SET name = $1, base_url = $2, credentials = coalesce($3, creden
     concurrency = $8, budget = $9, day_budget = $10, rate_calls = $11,
     rate_per_ms = $12, priority = $13, weight = $14, attention = $15, updated_at = $16
 WHERE account_id = $17 AND id = $18
-RETURNING id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight
+RETURNING id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at
 `
 
 type ProviderUpdateParams struct {
@@ -782,6 +852,8 @@ func (q *Queries) ProviderUpdate(ctx context.Context, arg ProviderUpdateParams) 
 		&i.RatePerMs,
 		&i.Priority,
 		&i.Weight,
+		&i.Open,
+		&i.ChosenAt,
 	)
 	return i, err
 }
