@@ -187,6 +187,7 @@ func TestAnything(t *testing.T) {
 		hands.Go(func() { world.repeat(chaos, world.person) })
 	}
 	hands.Wait()
+	must(t, world.sweep()) // who died last is found out, too
 	s.wantInvariants()
 	world.finish()
 	violations, err := s.store.CheckLedger(s.ctx(), world.ledger())
