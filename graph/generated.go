@@ -48,6 +48,8 @@ type ResolverRoot interface {
 	Query() QueryResolver
 	RoutingCandidate() RoutingCandidateResolver
 	RoutingDecision() RoutingDecisionResolver
+	RoutingPass() RoutingPassResolver
+	RoutingPolicy() RoutingPolicyResolver
 	Session() SessionResolver
 	Subscription() SubscriptionResolver
 	TaskResult() TaskResultResolver
@@ -76,6 +78,7 @@ type FulfillmentResolver interface {
 
 	Attempts(ctx context.Context, obj *order.Fulfillment, first *int, after *string, last *int, before *string) (*AttemptConnection, error)
 	Decision(ctx context.Context, obj *order.Fulfillment) (*RoutingDecision, error)
+	Decisions(ctx context.Context, obj *order.Fulfillment, first *int, after *string, last *int, before *string) (*RoutingDecisionConnection, error)
 }
 type LedgerEntryResolver interface {
 	Fulfillment(ctx context.Context, obj *order.LedgerEntry) (*order.Fulfillment, error)
@@ -98,6 +101,8 @@ type MutationResolver interface {
 	UpdateOffer(ctx context.Context, input UpdateOfferInput) (*UpdateOfferPayload, error)
 	EnableOffers(ctx context.Context, input EnableOffersInput) (*EnableOffersPayload, error)
 	DisableOffers(ctx context.Context, input DisableOffersInput) (*DisableOffersPayload, error)
+	CreateRoutingPolicy(ctx context.Context, input CreateRoutingPolicyInput) (*CreateRoutingPolicyPayload, error)
+	PublishRoutingPolicy(ctx context.Context, input PublishRoutingPolicyInput) (*PublishRoutingPolicyPayload, error)
 	SignIn(ctx context.Context, input SignInInput) (*SignInPayload, error)
 	SignOut(ctx context.Context) (*SignOutPayload, error)
 	CreateAPIKey(ctx context.Context, input CreateAPIKeyInput) (*CreateAPIKeyPayload, error)
@@ -109,6 +114,7 @@ type OfferResolver interface {
 type OrderResolver interface {
 	Destination(ctx context.Context, obj *order.Order) (*order.Destination, error)
 
+	RoutingPolicy(ctx context.Context, obj *order.Order) (*routing.Policy, error)
 	Lines(ctx context.Context, obj *order.Order, first *int, after *string, last *int, before *string) (*OrderLineConnection, error)
 	Fulfillments(ctx context.Context, obj *order.Order, filter *FulfillmentFilter, first *int, after *string, last *int, before *string) (*FulfillmentConnection, error)
 	Events(ctx context.Context, obj *order.Order, first *int, after *string, last *int, before *string) (*OrderEventConnection, error)
@@ -140,6 +146,7 @@ type QueryResolver interface {
 	Providers(ctx context.Context, filter *ProviderFilter, orderBy *ProviderSort, first *int, after *string, last *int, before *string) (*ProviderConnection, error)
 	Offer(ctx context.Context, id uuid.UUID) (*order.Offer, error)
 	Offers(ctx context.Context, filter *OfferFilter, orderBy *OfferSort, first *int, after *string, last *int, before *string) (*OfferConnection, error)
+	RoutingPolicies(ctx context.Context, filter *RoutingPolicyFilter, orderBy *RoutingPolicySort, first *int, after *string, last *int, before *string) (*RoutingPolicyConnection, error)
 	Schedule(ctx context.Context, id uuid.UUID) (*Schedule, error)
 	Schedules(ctx context.Context, filter *ScheduleFilter, orderBy *ScheduleSort, first *int, after *string, last *int, before *string) (*ScheduleConnection, error)
 	TaskResult(ctx context.Context, id uuid.UUID) (*task.Task, error)
@@ -158,9 +165,17 @@ type RoutingCandidateResolver interface {
 	Provider(ctx context.Context, obj *RoutingCandidate) (*order.Provider, error)
 }
 type RoutingDecisionResolver interface {
+	Policy(ctx context.Context, obj *RoutingDecision) (*routing.Policy, error)
+
 	Offer(ctx context.Context, obj *RoutingDecision) (*order.Offer, error)
 
-	Candidates(ctx context.Context, obj *RoutingDecision, first *int) ([]*RoutingCandidate, error)
+	Candidates(ctx context.Context, obj *RoutingDecision, first *int, skip *int) ([]*RoutingCandidate, error)
+}
+type RoutingPassResolver interface {
+	Policy(ctx context.Context, obj *routing.Pass) (*routing.Policy, error)
+}
+type RoutingPolicyResolver interface {
+	Fallback(ctx context.Context, obj *routing.Policy) (*routing.Policy, error)
 }
 type SessionResolver interface {
 	User(ctx context.Context, obj *account.Session) (*account.User, error)
@@ -220,6 +235,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateOrderInput", ec.unmarshalInputCreateOrderInput),
 			graphql.NewInputUnmarshaler("CreateOrdersInput", ec.unmarshalInputCreateOrdersInput),
 			graphql.NewInputUnmarshaler("CreateProviderInput", ec.unmarshalInputCreateProviderInput),
+			graphql.NewInputUnmarshaler("CreateRoutingPolicyInput", ec.unmarshalInputCreateRoutingPolicyInput),
 			graphql.NewInputUnmarshaler("DestinationInput", ec.unmarshalInputDestinationInput),
 			graphql.NewInputUnmarshaler("DisableOffersInput", ec.unmarshalInputDisableOffersInput),
 			graphql.NewInputUnmarshaler("EnableOffersInput", ec.unmarshalInputEnableOffersInput),
@@ -239,9 +255,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ProviderFilter", ec.unmarshalInputProviderFilter),
 			graphql.NewInputUnmarshaler("ProviderRateLimitInput", ec.unmarshalInputProviderRateLimitInput),
 			graphql.NewInputUnmarshaler("ProviderSort", ec.unmarshalInputProviderSort),
+			graphql.NewInputUnmarshaler("PublishRoutingPolicyInput", ec.unmarshalInputPublishRoutingPolicyInput),
 			graphql.NewInputUnmarshaler("ReleaseOrderInput", ec.unmarshalInputReleaseOrderInput),
 			graphql.NewInputUnmarshaler("ResumeProviderInput", ec.unmarshalInputResumeProviderInput),
 			graphql.NewInputUnmarshaler("RevokeApiKeyInput", ec.unmarshalInputRevokeApiKeyInput),
+			graphql.NewInputUnmarshaler("RoutingPolicyFilter", ec.unmarshalInputRoutingPolicyFilter),
+			graphql.NewInputUnmarshaler("RoutingPolicySort", ec.unmarshalInputRoutingPolicySort),
+			graphql.NewInputUnmarshaler("RoutingRulesInput", ec.unmarshalInputRoutingRulesInput),
+			graphql.NewInputUnmarshaler("RoutingScorerInput", ec.unmarshalInputRoutingScorerInput),
 			graphql.NewInputUnmarshaler("ScheduleFilter", ec.unmarshalInputScheduleFilter),
 			graphql.NewInputUnmarshaler("ScheduleSort", ec.unmarshalInputScheduleSort),
 			graphql.NewInputUnmarshaler("SessionFilter", ec.unmarshalInputSessionFilter),
@@ -567,6 +588,21 @@ type Query @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
     "Only what comes before this cursor."
     before: String
   ): OfferConnection!
+  "All versions of the account's routing policies, the newest first unless asked otherwise."
+  routingPolicies(
+    "Which versions; all without it."
+    filter: RoutingPolicyFilter
+    "In which order; equals are sorted by id."
+    orderBy: RoutingPolicySort = {field: CREATED_AT, direction: DESC}
+    "How many from the start of the list: 1 to 100; 20 where neither first nor last is given."
+    first: Int
+    "Only what comes after this cursor."
+    after: String
+    "How many from the end of the list: 1 to 100; not together with first."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): RoutingPolicyConnection! @allow(roles: [ADMIN, OPERATOR, VIEWER])
   "A schedule by its id."
   schedule(
     "The schedule's id."
@@ -778,6 +814,16 @@ type Mutation @allow(roles: [ADMIN]) {
     "Which offers."
     input: DisableOffersInput!
   ): DisableOffersPayload!
+  "Makes a draft of a routing policy: a new version where there is one of the name."
+  createRoutingPolicy(
+    "Its name, rules and what it is for."
+    input: CreateRoutingPolicyInput!
+  ): CreateRoutingPolicyPayload!
+  "Puts a version of a routing policy in force, and what found no offer so far is routed again."
+  publishRoutingPolicy(
+    "Which version."
+    input: PublishRoutingPolicyInput!
+  ): PublishRoutingPolicyPayload!
   "Begins a browser session, held by an HttpOnly cookie."
   signIn(
     "Who."
@@ -847,6 +893,8 @@ type Order implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) 
   destination: Destination!
   "Where the order stands."
   status: OrderStatus!
+  "The version of the routing policy that it was placed with; the published version counts. Null: its category's, or the default."
+  routingPolicy: RoutingPolicy @allow(roles: [ADMIN, OPERATOR, VIEWER])
   "The order's lines, in the order given."
   lines(
     "How many from the start of the list: 1 to 100; 20 where neither first nor last is given."
@@ -1089,6 +1137,8 @@ input CreateOrderInput {
   priority: Int
   "Your own remarks: a JSON object of at most 16 KiB."
   metadata: JSON
+  "Which routing policy it is routed by, named by the id of any of its versions; null: the one for its category, or the default."
+  routingPolicyId: ID
 }
 
 "A quantity of one service type."
@@ -1422,6 +1472,17 @@ type Fulfillment implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIE
   ): AttemptConnection!
   "How its offer was chosen, or why none was, at the last try."
   decision: RoutingDecision
+  "Every choice of an offer for it, the earliest first."
+  decisions(
+    "How many from the start of the list: 1 to 100; 20 where neither first nor last is given."
+    first: Int
+    "Only what comes after this cursor."
+    after: String
+    "How many from the end of the list: 1 to 100; not together with first."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): RoutingDecisionConnection! @allow(roles: [ADMIN, OPERATOR, VIEWER])
   "When it was made."
   createdAt: DateTime!
   "When it last changed."
@@ -1620,15 +1681,57 @@ type AttemptEdge @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
 type RoutingDecision @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   "When it was made."
   madeAt: DateTime!
+  "The version of the policy that it was made by; null: by the built-in rules."
+  policy: RoutingPolicy
+  "The policies that were asked before that one, and matched nothing."
+  passed: [RoutingPass!]!
+  "The quantity that was to be placed."
+  quantity: Int!
   "The chosen offer; null where none matched."
   offer: Offer
+  "What was to be paid for what the chosen offer takes; null where none matched."
+  cost: Money
+  "How long the chosen offer's provider was expected to take, as measured; null where none matched or nothing was measured."
+  expectedTime: Duration
   "How many offers were considered."
   candidateCount: Int!
+  "How many of them were not kept: of more than a thousand only the first are."
+  leftOutCount: Int!
   "The offers considered, the eligible ones first, by rank."
   candidates(
     "How many: 1 to 100."
     first: Int = 20
+    "How many to pass over."
+    skip: Int = 0
   ): [RoutingCandidate!]!
+}
+
+"A page of routing decisions."
+type RoutingDecisionConnection @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "The routing decisions of this page."
+  nodes: [RoutingDecision!]!
+  "The routing decisions of this page, each with its cursor."
+  edges: [RoutingDecisionEdge!]!
+  "Where this page lies in the list."
+  pageInfo: PageInfo!
+  "How many there are in the whole list. Counted only when it is asked for."
+  totalCount: Int!
+}
+
+"One of the routing decisions of a page."
+type RoutingDecisionEdge @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "Its place in the list, for after and before."
+  cursor: String!
+  "The thing itself."
+  node: RoutingDecision!
+}
+
+"A policy that matched nothing."
+type RoutingPass @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "The version of the policy."
+  policy: RoutingPolicy
+  "Why nothing matched."
+  summary: String!
 }
 
 "An offer that was considered."
@@ -1637,12 +1740,51 @@ type RoutingCandidate @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   offer: Offer
   "Its provider as it is now."
   provider: Provider
-  "What the fulfillment would have cost by it."
+  "What the quantity, or its part of it, would have cost by it."
   cost: Money!
+  "How much of a split quantity it was to take, in all its parts; null where nothing was split, or it took none."
+  quantity: Int
   "1 is the chosen one; null where it was rejected."
   rank: Int
+  "What it was ranked by, in the order of the policy's scorers."
+  scores: [RoutingScore!]!
   "Why it was rejected."
   reason: RoutingReason
+}
+
+"What one scorer said of an offer."
+type RoutingScore @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "Which scorer."
+  scorer: RoutingScorerKind!
+  """
+  The number that was compared; null: not measured, not listed, or never chosen. Of FIXED the place in the list, of PRIORITY ten
+  times the provider's and the offer's, of CHEAPEST the cost, of FASTEST seconds, of MOST_RELIABLE the part that was fulfilled,
+  of WEIGHTED the draw, of LEAST_LOADED the open fulfillments, of ROUND_ROBIN the microsecond of the last choice since 1970, of
+  FEWEST_SPLITS the parts.
+  """
+  value: Float
+}
+
+"What a scorer ranks offers by. Where it finds no difference the next one decides, and in the end the older offer is chosen."
+enum RoutingScorerKind {
+  "By place in a list of offers and providers; what is not in it comes last."
+  FIXED
+  "The higher priority first: the provider's, then the offer's."
+  PRIORITY
+  "The lower cost first."
+  CHEAPEST
+  "The shorter time from submission to fulfillment first, as lately measured; who was not measured comes last."
+  FASTEST
+  "The higher part of lately ended fulfillments that were fulfilled first; who was not measured comes last."
+  MOST_RELIABLE
+  "A draw by the fulfillment's id, always the same: each as often as the provider's weight times the offer's says."
+  WEIGHTED
+  "The provider with fewer open fulfillments first."
+  LEAST_LOADED
+  "The provider that was chosen longest ago first, and before it those that never were."
+  ROUND_ROBIN
+  "Who can take more of a quantity that nobody takes as a whole first, as far as that saves parts."
+  FEWEST_SPLITS
 }
 
 "Why an offer was rejected."
@@ -1657,10 +1799,18 @@ enum RoutingReason {
   PROVIDER_EXCLUDED
   "Its provider is a real one, and the order was placed with a test-mode key."
   PROVIDER_NOT_SIMULATED
+  "Its provider is left alone for a while, because it failed too often."
+  PROVIDER_BREAKER_OPEN
+  "The policy does not allow its provider."
+  EXCLUDED_BY_POLICY
   "It is disabled."
   OFFER_DISABLED
   "Its currency is not the order's."
   OTHER_CURRENCY
+  "It is not delivered to the destination's country."
+  OTHER_REGION
+  "Its last fulfillment is too short a time ago."
+  COOLING_DOWN
   "The quantity is below its minimum."
   BELOW_MIN_QUANTITY
   "The quantity is above its maximum."
@@ -1673,8 +1823,190 @@ enum RoutingReason {
   ABOVE_ORDER_BUDGET
   "The provider's budget has no room for it."
   ABOVE_PROVIDER_BUDGET
+  "The provider's budget of the day has no room for it."
+  ABOVE_PROVIDER_DAY_BUDGET
   "Its price can't be computed exactly."
   NOT_PRICEABLE
+}
+
+"One version of a named way to route: filters, then scorers that rank what is left."
+type RoutingPolicy implements Node @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "Opaque and global."
+  id: ID!
+  "Its name; whoever names a policy means its published version."
+  name: String!
+  "Which version of the name, from 1."
+  version: Int!
+  "Where this version stands."
+  state: RoutingPolicyState!
+  "The category of the orders that it is for; null: none in particular."
+  category: String
+  "Whether it is for orders that no other policy is for."
+  isDefault: Boolean!
+  "How it routes."
+  rules: RoutingRules!
+  "The policy that is asked where this one matches nothing; null: nobody is, and the fulfillment is UNROUTABLE."
+  fallback: RoutingPolicy
+  "What happens to a fulfillment whose progress is late."
+  lateAction: RoutingLateAction!
+  "Who made it."
+  createdBy: String!
+  "When it was made."
+  createdAt: DateTime!
+  "When it was last published."
+  publishedAt: DateTime
+  "When another version took its place."
+  archivedAt: DateTime
+}
+
+"Where a version of a routing policy stands."
+enum RoutingPolicyState {
+  "It can be tried out."
+  DRAFT
+  "It is in force."
+  PUBLISHED
+  "Another version took its place; it can be published again."
+  ARCHIVED
+}
+
+"What happens to a fulfillment whose progress is late."
+enum RoutingLateAction {
+  "A person is told."
+  ATTENTION
+  "Its provider is asked to cancel it; once that is confirmed, the rest goes elsewhere."
+  CANCEL_AND_REROUTE
+}
+
+"How offers are filtered, besides what always holds, and ranked."
+type RoutingRules @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "What they are ranked by: the second decides where the first finds no difference, and so on."
+  scorers: [RoutingScorer!]!
+  "Providers that are never chosen."
+  excludedProviderIds: [ID!]!
+  "Providers of which one is chosen; empty: any."
+  onlyProviderIds: [ID!]!
+  "Whether a quantity that no offer can take as a whole may be split."
+  allowSplit: Boolean!
+  "Into how many parts at most."
+  partLimit: Int!
+}
+
+"One criterion of a ranking."
+type RoutingScorer @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "What it ranks by."
+  kind: RoutingScorerKind!
+  "Of FIXED: offers and providers, the first choice first."
+  ids: [ID!]!
+}
+
+"A page of routing policies."
+type RoutingPolicyConnection @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "The routing policies of this page."
+  nodes: [RoutingPolicy!]!
+  "The routing policies of this page, each with its cursor."
+  edges: [RoutingPolicyEdge!]!
+  "Where this page lies in the list."
+  pageInfo: PageInfo!
+  "How many there are in the whole list. Counted only when it is asked for."
+  totalCount: Int!
+}
+
+"One of the routing policies of a page."
+type RoutingPolicyEdge @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "Its place in the list, for after and before."
+  cursor: String!
+  "The thing itself."
+  node: RoutingPolicy!
+}
+
+"Which versions of routing policies. What is given must all be true of them."
+input RoutingPolicyFilter {
+  "Of this name."
+  name: String
+  "In one of these states."
+  state: [RoutingPolicyState!]
+  "For one of these categories."
+  category: [String!]
+  "Whether it is for orders that no other policy is for."
+  isDefault: Boolean
+}
+
+"How routing policies are sorted."
+input RoutingPolicySort {
+  "By what."
+  field: RoutingPolicySortField!
+  "In which direction."
+  direction: SortDirection!
+}
+
+"What routing policies can be sorted by."
+enum RoutingPolicySortField {
+  "When they were made."
+  CREATED_AT
+  "By name."
+  NAME
+}
+
+"A draft of a routing policy."
+input CreateRoutingPolicyInput {
+  "Its name, at most 200 characters; where there is one of it, this is its next version."
+  name: String!
+  "Makes the request safe to repeat for seven days."
+  idempotencyKey: String
+  "The category of the orders that it is for; of several published ones the latest counts. Null: none in particular."
+  category: String
+  "Whether it is for orders that no other policy is for; of several published ones the latest counts. False where not given."
+  isDefault: Boolean
+  "How it routes."
+  rules: RoutingRulesInput!
+  "Any version of the policy that is asked where this one matches nothing."
+  fallbackId: ID
+  "What happens to a fulfillment whose progress is late; ATTENTION where not given."
+  lateAction: RoutingLateAction
+}
+
+"How offers are filtered, besides what always holds, and ranked."
+input RoutingRulesInput {
+  "What they are ranked by, 1 to 8, each kind once: the second decides where the first finds no difference, and so on."
+  scorers: [RoutingScorerInput!]!
+  "Providers that are never chosen."
+  excludedProviderIds: [ID!]
+  "Providers of which one is chosen; none given: any."
+  onlyProviderIds: [ID!]
+  "Whether a quantity that no offer can take as a whole may be split; true where not given."
+  allowSplit: Boolean
+  "Into how many parts at most: 2 to 10; 10 where not given."
+  partLimit: Int
+}
+
+"One criterion of a ranking."
+input RoutingScorerInput {
+  "What it ranks by."
+  kind: RoutingScorerKind!
+  "For FIXED, and only for it: offers and providers, the first choice first."
+  ids: [ID!]
+}
+
+"What became of createRoutingPolicy."
+type CreateRoutingPolicyPayload @allow(roles: [ADMIN]) {
+  "The draft; null where it was refused."
+  routingPolicy: RoutingPolicy
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which version of a routing policy is published."
+input PublishRoutingPolicyInput {
+  "The version's id."
+  id: ID!
+}
+
+"What became of publishRoutingPolicy."
+type PublishRoutingPolicyPayload @allow(roles: [ADMIN]) {
+  "The version; null where it was refused."
+  routingPolicy: RoutingPolicy
+  "What is wrong with the input."
+  userErrors: [UserError!]!
 }
 
 "A movement of an order's money. The order's and the provider's sums are sums of these."
@@ -1751,6 +2083,10 @@ type Provider implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER
   timeout: Duration! @allow(roles: [ADMIN, OPERATOR, VIEWER])
   "How many calls at a time one worker process makes; null: unlimited."
   concurrency: Int @allow(roles: [ADMIN, OPERATOR, VIEWER])
+  "What PRIORITY ranks by: 0 to 9, higher first."
+  priority: Int! @allow(roles: [ADMIN, OPERATOR, VIEWER])
+  "What WEIGHTED draws by, times the offer's: 1 to 1,000."
+  weight: Int! @allow(roles: [ADMIN, OPERATOR, VIEWER])
   "The most that may be reserved and spent with it; null: unlimited."
   budget: Money @allow(roles: [ADMIN, OPERATOR, VIEWER])
   "The most that may be reserved and spent with it on each day (UTC); null: unlimited."
@@ -1890,6 +2226,10 @@ input CreateProviderInput {
   timeout: Duration
   "How many calls at a time one worker process makes, at most 1,000; null: unlimited."
   concurrency: Int
+  "What PRIORITY ranks by: 0 to 9, higher first; 0 where not given."
+  priority: Int
+  "What WEIGHTED draws by, times the offer's: 1 to 1,000; 1 where not given."
+  weight: Int
 }
 
 "What became of createProvider."
@@ -1922,6 +2262,10 @@ input UpdateProviderInput {
   timeout: Duration
   "How many calls at a time one worker process makes, at most 1,000; null: unlimited."
   concurrency: Int
+  "What PRIORITY ranks by: 0 to 9, higher first."
+  priority: Int
+  "What WEIGHTED draws by, times the offer's: 1 to 1,000."
+  weight: Int
 }
 
 "What became of updateProvider."
@@ -1992,6 +2336,12 @@ type Offer implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) 
   sla: Duration
   "How long to wait between fulfillments of the same kind; null: not at all."
   coolDown: Duration
+  "The countries that it is delivered to; empty: all."
+  regions: [CountryCode!]!
+  "What PRIORITY ranks by where providers are equal: 0 to 9, higher first."
+  priority: Int!
+  "What WEIGHTED draws by, times the provider's: 1 to 1,000."
+  weight: Int!
   "Whether it may be chosen."
   isEnabled: Boolean!
   "When it was added."
@@ -2076,6 +2426,12 @@ input CreateOfferInput {
   sla: Duration
   "How long to wait between fulfillments of the same kind; null: not at all."
   coolDown: Duration
+  "The countries that it is delivered to; none given: all."
+  regions: [CountryCode!]
+  "What PRIORITY ranks by where providers are equal: 0 to 9, higher first; 0 where not given."
+  priority: Int
+  "What WEIGHTED draws by, times the provider's: 1 to 1,000; 1 where not given."
+  weight: Int
   "Whether it may be chosen; true where not given."
   isEnabled: Boolean
 }
@@ -2112,6 +2468,12 @@ input UpdateOfferInput {
   sla: Duration
   "How long to wait between fulfillments of the same kind; null: not at all."
   coolDown: Duration
+  "The countries that it is delivered to; an empty list: all."
+  regions: [CountryCode!]
+  "What PRIORITY ranks by where providers are equal: 0 to 9, higher first."
+  priority: Int
+  "What WEIGHTED draws by, times the provider's: 1 to 1,000."
+  weight: Int
   "Whether it may be chosen."
   isEnabled: Boolean
 }
@@ -3869,6 +4231,16 @@ func (ec *executionContext) childFields_CreateProviderPayload(ctx context.Contex
 	return nil, fmt.Errorf("no field named %q was found under type CreateProviderPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateRoutingPolicyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "routingPolicy":
+		return ec.fieldContext_CreateRoutingPolicyPayload_routingPolicy(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateRoutingPolicyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateRoutingPolicyPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Destination(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -3953,6 +4325,8 @@ func (ec *executionContext) childFields_Fulfillment(ctx context.Context, field g
 		return ec.fieldContext_Fulfillment_attempts(ctx, field)
 	case "decision":
 		return ec.fieldContext_Fulfillment_decision(ctx, field)
+	case "decisions":
+		return ec.fieldContext_Fulfillment_decisions(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Fulfillment_createdAt(ctx, field)
 	case "updatedAt":
@@ -4107,6 +4481,12 @@ func (ec *executionContext) childFields_Offer(ctx context.Context, field graphql
 		return ec.fieldContext_Offer_sla(ctx, field)
 	case "coolDown":
 		return ec.fieldContext_Offer_coolDown(ctx, field)
+	case "regions":
+		return ec.fieldContext_Offer_regions(ctx, field)
+	case "priority":
+		return ec.fieldContext_Offer_priority(ctx, field)
+	case "weight":
+		return ec.fieldContext_Offer_weight(ctx, field)
 	case "isEnabled":
 		return ec.fieldContext_Offer_isEnabled(ctx, field)
 	case "createdAt":
@@ -4153,6 +4533,8 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_destination(ctx, field)
 	case "status":
 		return ec.fieldContext_Order_status(ctx, field)
+	case "routingPolicy":
+		return ec.fieldContext_Order_routingPolicy(ctx, field)
 	case "lines":
 		return ec.fieldContext_Order_lines(ctx, field)
 	case "fulfillments":
@@ -4371,6 +4753,10 @@ func (ec *executionContext) childFields_Provider(ctx context.Context, field grap
 		return ec.fieldContext_Provider_timeout(ctx, field)
 	case "concurrency":
 		return ec.fieldContext_Provider_concurrency(ctx, field)
+	case "priority":
+		return ec.fieldContext_Provider_priority(ctx, field)
+	case "weight":
+		return ec.fieldContext_Provider_weight(ctx, field)
 	case "budget":
 		return ec.fieldContext_Provider_budget(ctx, field)
 	case "dayBudget":
@@ -4447,6 +4833,16 @@ func (ec *executionContext) childFields_ProviderRateLimit(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type ProviderRateLimit", field.Name)
 }
 
+func (ec *executionContext) childFields_PublishRoutingPolicyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "routingPolicy":
+		return ec.fieldContext_PublishRoutingPolicyPayload_routingPolicy(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_PublishRoutingPolicyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PublishRoutingPolicyPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Queue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -4501,8 +4897,12 @@ func (ec *executionContext) childFields_RoutingCandidate(ctx context.Context, fi
 		return ec.fieldContext_RoutingCandidate_provider(ctx, field)
 	case "cost":
 		return ec.fieldContext_RoutingCandidate_cost(ctx, field)
+	case "quantity":
+		return ec.fieldContext_RoutingCandidate_quantity(ctx, field)
 	case "rank":
 		return ec.fieldContext_RoutingCandidate_rank(ctx, field)
+	case "scores":
+		return ec.fieldContext_RoutingCandidate_scores(ctx, field)
 	case "reason":
 		return ec.fieldContext_RoutingCandidate_reason(ctx, field)
 	}
@@ -4513,14 +4913,152 @@ func (ec *executionContext) childFields_RoutingDecision(ctx context.Context, fie
 	switch field.Name {
 	case "madeAt":
 		return ec.fieldContext_RoutingDecision_madeAt(ctx, field)
+	case "policy":
+		return ec.fieldContext_RoutingDecision_policy(ctx, field)
+	case "passed":
+		return ec.fieldContext_RoutingDecision_passed(ctx, field)
+	case "quantity":
+		return ec.fieldContext_RoutingDecision_quantity(ctx, field)
 	case "offer":
 		return ec.fieldContext_RoutingDecision_offer(ctx, field)
+	case "cost":
+		return ec.fieldContext_RoutingDecision_cost(ctx, field)
+	case "expectedTime":
+		return ec.fieldContext_RoutingDecision_expectedTime(ctx, field)
 	case "candidateCount":
 		return ec.fieldContext_RoutingDecision_candidateCount(ctx, field)
+	case "leftOutCount":
+		return ec.fieldContext_RoutingDecision_leftOutCount(ctx, field)
 	case "candidates":
 		return ec.fieldContext_RoutingDecision_candidates(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RoutingDecision", field.Name)
+}
+
+func (ec *executionContext) childFields_RoutingDecisionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_RoutingDecisionConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_RoutingDecisionConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RoutingDecisionConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_RoutingDecisionConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RoutingDecisionConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RoutingDecisionEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RoutingDecisionEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RoutingDecisionEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RoutingDecisionEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RoutingPass(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "policy":
+		return ec.fieldContext_RoutingPass_policy(ctx, field)
+	case "summary":
+		return ec.fieldContext_RoutingPass_summary(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RoutingPass", field.Name)
+}
+
+func (ec *executionContext) childFields_RoutingPolicy(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_RoutingPolicy_id(ctx, field)
+	case "name":
+		return ec.fieldContext_RoutingPolicy_name(ctx, field)
+	case "version":
+		return ec.fieldContext_RoutingPolicy_version(ctx, field)
+	case "state":
+		return ec.fieldContext_RoutingPolicy_state(ctx, field)
+	case "category":
+		return ec.fieldContext_RoutingPolicy_category(ctx, field)
+	case "isDefault":
+		return ec.fieldContext_RoutingPolicy_isDefault(ctx, field)
+	case "rules":
+		return ec.fieldContext_RoutingPolicy_rules(ctx, field)
+	case "fallback":
+		return ec.fieldContext_RoutingPolicy_fallback(ctx, field)
+	case "lateAction":
+		return ec.fieldContext_RoutingPolicy_lateAction(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_RoutingPolicy_createdBy(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_RoutingPolicy_createdAt(ctx, field)
+	case "publishedAt":
+		return ec.fieldContext_RoutingPolicy_publishedAt(ctx, field)
+	case "archivedAt":
+		return ec.fieldContext_RoutingPolicy_archivedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RoutingPolicy", field.Name)
+}
+
+func (ec *executionContext) childFields_RoutingPolicyConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_RoutingPolicyConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_RoutingPolicyConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RoutingPolicyConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_RoutingPolicyConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RoutingPolicyConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RoutingPolicyEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RoutingPolicyEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RoutingPolicyEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RoutingPolicyEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RoutingRules(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "scorers":
+		return ec.fieldContext_RoutingRules_scorers(ctx, field)
+	case "excludedProviderIds":
+		return ec.fieldContext_RoutingRules_excludedProviderIds(ctx, field)
+	case "onlyProviderIds":
+		return ec.fieldContext_RoutingRules_onlyProviderIds(ctx, field)
+	case "allowSplit":
+		return ec.fieldContext_RoutingRules_allowSplit(ctx, field)
+	case "partLimit":
+		return ec.fieldContext_RoutingRules_partLimit(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RoutingRules", field.Name)
+}
+
+func (ec *executionContext) childFields_RoutingScore(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "scorer":
+		return ec.fieldContext_RoutingScore_scorer(ctx, field)
+	case "value":
+		return ec.fieldContext_RoutingScore_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RoutingScore", field.Name)
+}
+
+func (ec *executionContext) childFields_RoutingScorer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_RoutingScorer_kind(ctx, field)
+	case "ids":
+		return ec.fieldContext_RoutingScorer_ids(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RoutingScorer", field.Name)
 }
 
 func (ec *executionContext) childFields_Schedule(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5009,6 +5547,44 @@ func (ec *executionContext) field_Fulfillment_attempts_args(ctx context.Context,
 	return args, nil
 }
 
+func (ec *executionContext) field_Fulfillment_decisions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_addOrderNote_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -5107,6 +5683,20 @@ func (ec *executionContext) field_Mutation_createProvider_args(ctx context.Conte
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_createRoutingPolicy_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (CreateRoutingPolicyInput, error) {
+			return ec.unmarshalNCreateRoutingPolicyInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCreateRoutingPolicyInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_disableOffers_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -5169,6 +5759,20 @@ func (ec *executionContext) field_Mutation_pauseProvider_args(ctx context.Contex
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (PauseProviderInput, error) {
 			return ec.unmarshalNPauseProviderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPauseProviderInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_publishRoutingPolicy_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (PublishRoutingPolicyInput, error) {
+			return ec.unmarshalNPublishRoutingPolicyInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPublishRoutingPolicyInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5971,6 +6575,60 @@ func (ec *executionContext) field_Query_providers_args(ctx context.Context, rawA
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_routingPolicies_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*RoutingPolicyFilter, error) {
+			return ec.unmarshalORoutingPolicyFilter2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingPolicyFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (*RoutingPolicySort, error) {
+			return ec.unmarshalORoutingPolicySort2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingPolicySort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_schedule_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6226,6 +6884,14 @@ func (ec *executionContext) field_RoutingDecision_candidates_args(ctx context.Co
 		return nil, err
 	}
 	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "skip",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["skip"] = arg1
 	return args, nil
 }
 
@@ -8265,6 +8931,70 @@ func (ec *executionContext) fieldContext_CreateProviderPayload_userErrors(_ cont
 	return fc, nil
 }
 
+func (ec *executionContext) _CreateRoutingPolicyPayload_routingPolicy(ctx context.Context, field graphql.CollectedField, obj *CreateRoutingPolicyPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateRoutingPolicyPayload_routingPolicy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RoutingPolicy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *routing.Policy) graphql.Marshaler {
+			return ec.marshalORoutingPolicy2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPolicy(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreateRoutingPolicyPayload_routingPolicy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateRoutingPolicyPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingPolicy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateRoutingPolicyPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *CreateRoutingPolicyPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateRoutingPolicyPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateRoutingPolicyPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateRoutingPolicyPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Destination_name(ctx context.Context, field graphql.CollectedField, obj *order.Destination) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9093,6 +9823,50 @@ func (ec *executionContext) fieldContext_Fulfillment_decision(_ context.Context,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_RoutingDecision(ctx, field)
 		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Fulfillment_decisions(ctx context.Context, field graphql.CollectedField, obj *order.Fulfillment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Fulfillment_decisions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Fulfillment().Decisions(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RoutingDecisionConnection) graphql.Marshaler {
+			return ec.marshalNRoutingDecisionConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingDecisionConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Fulfillment_decisions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Fulfillment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingDecisionConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Fulfillment_decisions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -10700,6 +11474,94 @@ func (ec *executionContext) fieldContext_Mutation_disableOffers(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_createRoutingPolicy(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createRoutingPolicy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateRoutingPolicy(ctx, fc.Args["input"].(CreateRoutingPolicyInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *CreateRoutingPolicyPayload) graphql.Marshaler {
+			return ec.marshalNCreateRoutingPolicyPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐCreateRoutingPolicyPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createRoutingPolicy(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateRoutingPolicyPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createRoutingPolicy_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_publishRoutingPolicy(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_publishRoutingPolicy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().PublishRoutingPolicy(ctx, fc.Args["input"].(PublishRoutingPolicyInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PublishRoutingPolicyPayload) graphql.Marshaler {
+			return ec.marshalNPublishRoutingPolicyPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPublishRoutingPolicyPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_publishRoutingPolicy(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PublishRoutingPolicyPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_publishRoutingPolicy_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_signIn(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11181,6 +12043,75 @@ func (ec *executionContext) fieldContext_Offer_coolDown(_ context.Context, field
 	return graphql.NewScalarFieldContext("Offer", field, false, false, "Duration")
 }
 
+func (ec *executionContext) _Offer_regions(ctx context.Context, field graphql.CollectedField, obj *order.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Offer_regions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Regions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNCountryCode2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Offer_regions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Offer", field, false, false, "CountryCode")
+}
+
+func (ec *executionContext) _Offer_priority(ctx context.Context, field graphql.CollectedField, obj *order.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Offer_priority(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Priority, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Offer_priority(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Offer", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Offer_weight(ctx context.Context, field graphql.CollectedField, obj *order.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Offer_weight(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Weight, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Offer_weight(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Offer", field, false, false, "Int")
+}
+
 func (ec *executionContext) _Offer_isEnabled(ctx context.Context, field graphql.CollectedField, obj *order.Offer) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11546,6 +12477,38 @@ func (ec *executionContext) _Order_status(ctx context.Context, field graphql.Col
 }
 func (ec *executionContext) fieldContext_Order_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Order", field, false, false, "OrderStatus")
+}
+
+func (ec *executionContext) _Order_routingPolicy(ctx context.Context, field graphql.CollectedField, obj *order.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_routingPolicy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Order().RoutingPolicy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *routing.Policy) graphql.Marshaler {
+			return ec.marshalORoutingPolicy2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPolicy(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Order_routingPolicy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingPolicy(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Order_lines(ctx context.Context, field graphql.CollectedField, obj *order.Order) (ret graphql.Marshaler) {
@@ -13509,6 +14472,52 @@ func (ec *executionContext) fieldContext_Provider_concurrency(_ context.Context,
 	return graphql.NewScalarFieldContext("Provider", field, true, false, "Int")
 }
 
+func (ec *executionContext) _Provider_priority(ctx context.Context, field graphql.CollectedField, obj *order.Provider) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Provider_priority(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Priority, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Provider_priority(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Provider", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Provider_weight(ctx context.Context, field graphql.CollectedField, obj *order.Provider) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Provider_weight(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Weight, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Provider_weight(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Provider", field, false, false, "Int")
+}
+
 func (ec *executionContext) _Provider_budget(ctx context.Context, field graphql.CollectedField, obj *order.Provider) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14208,6 +15217,70 @@ func (ec *executionContext) fieldContext_ProviderRateLimit_per(_ context.Context
 	return graphql.NewScalarFieldContext("ProviderRateLimit", field, false, false, "Duration")
 }
 
+func (ec *executionContext) _PublishRoutingPolicyPayload_routingPolicy(ctx context.Context, field graphql.CollectedField, obj *PublishRoutingPolicyPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PublishRoutingPolicyPayload_routingPolicy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RoutingPolicy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *routing.Policy) graphql.Marshaler {
+			return ec.marshalORoutingPolicy2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPolicy(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PublishRoutingPolicyPayload_routingPolicy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PublishRoutingPolicyPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingPolicy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PublishRoutingPolicyPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *PublishRoutingPolicyPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PublishRoutingPolicyPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PublishRoutingPolicyPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PublishRoutingPolicyPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_node(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14750,6 +15823,50 @@ func (ec *executionContext) fieldContext_Query_offers(ctx context.Context, field
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_offers_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_routingPolicies(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_routingPolicies(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().RoutingPolicies(ctx, fc.Args["filter"].(*RoutingPolicyFilter), fc.Args["orderBy"].(*RoutingPolicySort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RoutingPolicyConnection) graphql.Marshaler {
+			return ec.marshalNRoutingPolicyConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingPolicyConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_routingPolicies(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingPolicyConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_routingPolicies_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -15727,6 +16844,29 @@ func (ec *executionContext) fieldContext_RoutingCandidate_cost(_ context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _RoutingCandidate_quantity(ctx context.Context, field graphql.CollectedField, obj *RoutingCandidate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingCandidate_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingCandidate_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingCandidate", field, false, false, "Int")
+}
+
 func (ec *executionContext) _RoutingCandidate_rank(ctx context.Context, field graphql.CollectedField, obj *RoutingCandidate) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15748,6 +16888,38 @@ func (ec *executionContext) _RoutingCandidate_rank(ctx context.Context, field gr
 }
 func (ec *executionContext) fieldContext_RoutingCandidate_rank(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("RoutingCandidate", field, false, false, "Int")
+}
+
+func (ec *executionContext) _RoutingCandidate_scores(ctx context.Context, field graphql.CollectedField, obj *RoutingCandidate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingCandidate_scores(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scores, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*RoutingScore) graphql.Marshaler {
+			return ec.marshalNRoutingScore2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingScoreᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingCandidate_scores(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingCandidate",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingScore(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _RoutingCandidate_reason(ctx context.Context, field graphql.CollectedField, obj *RoutingCandidate) (ret graphql.Marshaler) {
@@ -15796,6 +16968,93 @@ func (ec *executionContext) fieldContext_RoutingDecision_madeAt(_ context.Contex
 	return graphql.NewScalarFieldContext("RoutingDecision", field, false, false, "DateTime")
 }
 
+func (ec *executionContext) _RoutingDecision_policy(ctx context.Context, field graphql.CollectedField, obj *RoutingDecision) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingDecision_policy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RoutingDecision().Policy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *routing.Policy) graphql.Marshaler {
+			return ec.marshalORoutingPolicy2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPolicy(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingDecision_policy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingDecision",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingPolicy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingDecision_passed(ctx context.Context, field graphql.CollectedField, obj *RoutingDecision) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingDecision_passed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Passed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*routing.Pass) graphql.Marshaler {
+			return ec.marshalNRoutingPass2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPassᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingDecision_passed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingDecision",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingPass(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingDecision_quantity(ctx context.Context, field graphql.CollectedField, obj *RoutingDecision) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingDecision_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingDecision_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingDecision", field, false, false, "Int")
+}
+
 func (ec *executionContext) _RoutingDecision_offer(ctx context.Context, field graphql.CollectedField, obj *RoutingDecision) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15828,6 +17087,61 @@ func (ec *executionContext) fieldContext_RoutingDecision_offer(_ context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _RoutingDecision_cost(ctx context.Context, field graphql.CollectedField, obj *RoutingDecision) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingDecision_cost(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cost, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐMoney(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingDecision_cost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingDecision",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingDecision_expectedTime(ctx context.Context, field graphql.CollectedField, obj *RoutingDecision) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingDecision_expectedTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpectedTime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingDecision_expectedTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingDecision", field, false, false, "Duration")
+}
+
 func (ec *executionContext) _RoutingDecision_candidateCount(ctx context.Context, field graphql.CollectedField, obj *RoutingDecision) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15851,6 +17165,29 @@ func (ec *executionContext) fieldContext_RoutingDecision_candidateCount(_ contex
 	return graphql.NewScalarFieldContext("RoutingDecision", field, false, false, "Int")
 }
 
+func (ec *executionContext) _RoutingDecision_leftOutCount(ctx context.Context, field graphql.CollectedField, obj *RoutingDecision) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingDecision_leftOutCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LeftOutCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingDecision_leftOutCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingDecision", field, false, false, "Int")
+}
+
 func (ec *executionContext) _RoutingDecision_candidates(ctx context.Context, field graphql.CollectedField, obj *RoutingDecision) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15861,7 +17198,7 @@ func (ec *executionContext) _RoutingDecision_candidates(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.RoutingDecision().Candidates(ctx, obj, fc.Args["first"].(*int))
+			return ec.Resolvers.RoutingDecision().Candidates(ctx, obj, fc.Args["first"].(*int), fc.Args["skip"].(*int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*RoutingCandidate) graphql.Marshaler {
@@ -15893,6 +17230,942 @@ func (ec *executionContext) fieldContext_RoutingDecision_candidates(ctx context.
 		return fc, err
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _RoutingDecisionConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *RoutingDecisionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingDecisionConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*RoutingDecision) graphql.Marshaler {
+			return ec.marshalNRoutingDecision2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingDecisionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingDecisionConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingDecisionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingDecision(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingDecisionConnection_edges(ctx context.Context, field graphql.CollectedField, obj *RoutingDecisionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingDecisionConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*RoutingDecisionEdge) graphql.Marshaler {
+			return ec.marshalNRoutingDecisionEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingDecisionEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingDecisionConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingDecisionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingDecisionEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingDecisionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *RoutingDecisionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingDecisionConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingDecisionConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingDecisionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingDecisionConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *RoutingDecisionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingDecisionConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingDecisionConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingDecisionConnection", field, false, false, "Int")
+}
+
+func (ec *executionContext) _RoutingDecisionEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *RoutingDecisionEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingDecisionEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingDecisionEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingDecisionEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _RoutingDecisionEdge_node(ctx context.Context, field graphql.CollectedField, obj *RoutingDecisionEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingDecisionEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RoutingDecision) graphql.Marshaler {
+			return ec.marshalNRoutingDecision2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingDecision(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingDecisionEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingDecisionEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingDecision(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingPass_policy(ctx context.Context, field graphql.CollectedField, obj *routing.Pass) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPass_policy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RoutingPass().Policy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *routing.Policy) graphql.Marshaler {
+			return ec.marshalORoutingPolicy2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPolicy(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPass_policy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingPass",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingPolicy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingPass_summary(ctx context.Context, field graphql.CollectedField, obj *routing.Pass) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPass_summary(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Summary, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPass_summary(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingPass", field, false, false, "String")
+}
+
+func (ec *executionContext) _RoutingPolicy_id(ctx context.Context, field graphql.CollectedField, obj *routing.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicy_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v uuid.UUID) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicy_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingPolicy", field, false, false, "ID")
+}
+
+func (ec *executionContext) _RoutingPolicy_name(ctx context.Context, field graphql.CollectedField, obj *routing.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicy_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicy_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingPolicy", field, false, false, "String")
+}
+
+func (ec *executionContext) _RoutingPolicy_version(ctx context.Context, field graphql.CollectedField, obj *routing.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicy_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicy_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingPolicy", field, false, false, "Int")
+}
+
+func (ec *executionContext) _RoutingPolicy_state(ctx context.Context, field graphql.CollectedField, obj *routing.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicy_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v routing.State) graphql.Marshaler {
+			return ec.marshalNRoutingPolicyState2githubᚗcomᚋboostressᚋboostressᚋroutingᚐState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicy_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingPolicy", field, false, false, "RoutingPolicyState")
+}
+
+func (ec *executionContext) _RoutingPolicy_category(ctx context.Context, field graphql.CollectedField, obj *routing.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicy_category(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CategoryName(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicy_category(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingPolicy", field, true, false, "String")
+}
+
+func (ec *executionContext) _RoutingPolicy_isDefault(ctx context.Context, field graphql.CollectedField, obj *routing.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicy_isDefault(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Default, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicy_isDefault(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingPolicy", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _RoutingPolicy_rules(ctx context.Context, field graphql.CollectedField, obj *routing.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicy_rules(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rules, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v routing.Rules) graphql.Marshaler {
+			return ec.marshalNRoutingRules2githubᚗcomᚋboostressᚋboostressᚋroutingᚐRules(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicy_rules(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingPolicy",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingRules(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingPolicy_fallback(ctx context.Context, field graphql.CollectedField, obj *routing.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicy_fallback(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RoutingPolicy().Fallback(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *routing.Policy) graphql.Marshaler {
+			return ec.marshalORoutingPolicy2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPolicy(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicy_fallback(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingPolicy",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingPolicy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingPolicy_lateAction(ctx context.Context, field graphql.CollectedField, obj *routing.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicy_lateAction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LateAction, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v routing.LateAction) graphql.Marshaler {
+			return ec.marshalNRoutingLateAction2githubᚗcomᚋboostressᚋboostressᚋroutingᚐLateAction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicy_lateAction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingPolicy", field, false, false, "RoutingLateAction")
+}
+
+func (ec *executionContext) _RoutingPolicy_createdBy(ctx context.Context, field graphql.CollectedField, obj *routing.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicy_createdBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicy_createdBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingPolicy", field, false, false, "String")
+}
+
+func (ec *executionContext) _RoutingPolicy_createdAt(ctx context.Context, field graphql.CollectedField, obj *routing.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicy_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicy_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingPolicy", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _RoutingPolicy_publishedAt(ctx context.Context, field graphql.CollectedField, obj *routing.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicy_publishedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublishedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicy_publishedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingPolicy", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _RoutingPolicy_archivedAt(ctx context.Context, field graphql.CollectedField, obj *routing.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicy_archivedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ArchivedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicy_archivedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingPolicy", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _RoutingPolicyConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *RoutingPolicyConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicyConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*routing.Policy) graphql.Marshaler {
+			return ec.marshalNRoutingPolicy2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPolicyᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicyConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingPolicyConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingPolicy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingPolicyConnection_edges(ctx context.Context, field graphql.CollectedField, obj *RoutingPolicyConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicyConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*RoutingPolicyEdge) graphql.Marshaler {
+			return ec.marshalNRoutingPolicyEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingPolicyEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicyConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingPolicyConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingPolicyEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingPolicyConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *RoutingPolicyConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicyConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicyConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingPolicyConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingPolicyConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *RoutingPolicyConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicyConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicyConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingPolicyConnection", field, false, false, "Int")
+}
+
+func (ec *executionContext) _RoutingPolicyEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *RoutingPolicyEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicyEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicyEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingPolicyEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _RoutingPolicyEdge_node(ctx context.Context, field graphql.CollectedField, obj *RoutingPolicyEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingPolicyEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *routing.Policy) graphql.Marshaler {
+			return ec.marshalNRoutingPolicy2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPolicy(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingPolicyEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingPolicyEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingPolicy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingRules_scorers(ctx context.Context, field graphql.CollectedField, obj *routing.Rules) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingRules_scorers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scorers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []routing.Scorer) graphql.Marshaler {
+			return ec.marshalNRoutingScorer2ᚕgithubᚗcomᚋboostressᚋboostressᚋroutingᚐScorerᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingRules_scorers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingRules",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingScorer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingRules_excludedProviderIds(ctx context.Context, field graphql.CollectedField, obj *routing.Rules) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingRules_excludedProviderIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Excluded, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []uuid.UUID) graphql.Marshaler {
+			return ec.marshalNID2ᚕgithubᚗcomᚋgoogleᚋuuidᚐUUIDᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingRules_excludedProviderIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingRules", field, false, false, "ID")
+}
+
+func (ec *executionContext) _RoutingRules_onlyProviderIds(ctx context.Context, field graphql.CollectedField, obj *routing.Rules) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingRules_onlyProviderIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Only, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []uuid.UUID) graphql.Marshaler {
+			return ec.marshalNID2ᚕgithubᚗcomᚋgoogleᚋuuidᚐUUIDᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingRules_onlyProviderIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingRules", field, false, false, "ID")
+}
+
+func (ec *executionContext) _RoutingRules_allowSplit(ctx context.Context, field graphql.CollectedField, obj *routing.Rules) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingRules_allowSplit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SplitAllowed(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingRules_allowSplit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingRules", field, true, false, "Boolean")
+}
+
+func (ec *executionContext) _RoutingRules_partLimit(ctx context.Context, field graphql.CollectedField, obj *routing.Rules) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingRules_partLimit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MostParts(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingRules_partLimit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingRules", field, true, false, "Int")
+}
+
+func (ec *executionContext) _RoutingScore_scorer(ctx context.Context, field graphql.CollectedField, obj *RoutingScore) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingScore_scorer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scorer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v routing.Kind) graphql.Marshaler {
+			return ec.marshalNRoutingScorerKind2githubᚗcomᚋboostressᚋboostressᚋroutingᚐKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingScore_scorer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingScore", field, false, false, "RoutingScorerKind")
+}
+
+func (ec *executionContext) _RoutingScore_value(ctx context.Context, field graphql.CollectedField, obj *RoutingScore) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingScore_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingScore_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingScore", field, false, false, "Float")
+}
+
+func (ec *executionContext) _RoutingScorer_kind(ctx context.Context, field graphql.CollectedField, obj *routing.Scorer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingScorer_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v routing.Kind) graphql.Marshaler {
+			return ec.marshalNRoutingScorerKind2githubᚗcomᚋboostressᚋboostressᚋroutingᚐKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingScorer_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingScorer", field, false, false, "RoutingScorerKind")
+}
+
+func (ec *executionContext) _RoutingScorer_ids(ctx context.Context, field graphql.CollectedField, obj *routing.Scorer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingScorer_ids(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []uuid.UUID) graphql.Marshaler {
+			return ec.marshalNID2ᚕgithubᚗcomᚋgoogleᚋuuidᚐUUIDᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingScorer_ids(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoutingScorer", field, false, false, "ID")
 }
 
 func (ec *executionContext) _Schedule_id(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
@@ -20265,7 +22538,7 @@ func (ec *executionContext) unmarshalInputCreateOfferInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"providerId", "idempotencyKey", "externalId", "name", "category", "serviceType", "unitPrice", "minQuantity", "maxQuantity", "availableFrom", "availableUntil", "sla", "coolDown", "isEnabled"}
+	fieldsInOrder := [...]string{"providerId", "idempotencyKey", "externalId", "name", "category", "serviceType", "unitPrice", "minQuantity", "maxQuantity", "availableFrom", "availableUntil", "sla", "coolDown", "regions", "priority", "weight", "isEnabled"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -20363,6 +22636,27 @@ func (ec *executionContext) unmarshalInputCreateOfferInput(ctx context.Context, 
 				return it, err
 			}
 			it.CoolDown = data
+		case "regions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("regions"))
+			data, err := ec.unmarshalOCountryCode2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Regions = data
+		case "priority":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("priority"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Priority = data
+		case "weight":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("weight"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Weight = data
 		case "isEnabled":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isEnabled"))
 			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
@@ -20398,7 +22692,7 @@ func (ec *executionContext) unmarshalInputCreateOrderInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"reference", "idempotencyKey", "category", "destination", "lines", "budget", "deadline", "priority", "metadata"}
+	fieldsInOrder := [...]string{"reference", "idempotencyKey", "category", "destination", "lines", "budget", "deadline", "priority", "metadata", "routingPolicyId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -20468,6 +22762,13 @@ func (ec *executionContext) unmarshalInputCreateOrderInput(ctx context.Context, 
 				return it, err
 			}
 			it.Metadata = data
+		case "routingPolicyId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("routingPolicyId"))
+			data, err := ec.unmarshalOID2ᚖgithubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RoutingPolicyID = data
 		}
 	}
 	return it, nil
@@ -20545,7 +22846,7 @@ func (ec *executionContext) unmarshalInputCreateProviderInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "idempotencyKey", "adapter", "baseUrl", "credentials", "currency", "budget", "dayBudget", "rateLimit", "isEnabled", "isSimulated", "timeout", "concurrency"}
+	fieldsInOrder := [...]string{"name", "idempotencyKey", "adapter", "baseUrl", "credentials", "currency", "budget", "dayBudget", "rateLimit", "isEnabled", "isSimulated", "timeout", "concurrency", "priority", "weight"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -20643,6 +22944,20 @@ func (ec *executionContext) unmarshalInputCreateProviderInput(ctx context.Contex
 				return it, err
 			}
 			it.Concurrency = data
+		case "priority":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("priority"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Priority = data
+		case "weight":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("weight"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Weight = data
 		}
 	}
 	return it, nil
@@ -20657,6 +22972,90 @@ func (ec *executionContext) unmarshalInputCreateProviderInput(ctx context.Contex
 func UnmarshalCreateProviderInput(ctx context.Context, raw any) (CreateProviderInput, error) {
 	var out CreateProviderInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreateProviderInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputCreateRoutingPolicyInput(ctx context.Context, obj any) (CreateRoutingPolicyInput, error) {
+	var it CreateRoutingPolicyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "idempotencyKey", "category", "isDefault", "rules", "fallbackId", "lateAction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		case "category":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("category"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Category = data
+		case "isDefault":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isDefault"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IsDefault = data
+		case "rules":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rules"))
+			data, err := ec.unmarshalNRoutingRulesInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingRulesInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rules = data
+		case "fallbackId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fallbackId"))
+			data, err := ec.unmarshalOID2ᚖgithubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FallbackID = data
+		case "lateAction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lateAction"))
+			data, err := ec.unmarshalORoutingLateAction2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐLateAction(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.LateAction = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCreateRoutingPolicyInput unmarshals raw into the CreateRoutingPolicyInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCreateRoutingPolicyInput(ctx context.Context, raw any) (CreateRoutingPolicyInput, error) {
+	var out CreateRoutingPolicyInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreateRoutingPolicyInput", raw, &out)
 	return out, err
 }
 
@@ -21703,6 +24102,48 @@ func UnmarshalProviderSort(ctx context.Context, raw any) (ProviderSort, error) {
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputPublishRoutingPolicyInput(ctx context.Context, obj any) (PublishRoutingPolicyInput, error) {
+	var it PublishRoutingPolicyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPublishRoutingPolicyInput unmarshals raw into the PublishRoutingPolicyInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPublishRoutingPolicyInput(ctx context.Context, raw any) (PublishRoutingPolicyInput, error) {
+	var out PublishRoutingPolicyInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PublishRoutingPolicyInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputReleaseOrderInput(ctx context.Context, obj any) (ReleaseOrderInput, error) {
 	var it ReleaseOrderInput
 	if obj == nil {
@@ -21833,6 +24274,237 @@ func (ec *executionContext) unmarshalInputRevokeApiKeyInput(ctx context.Context,
 func UnmarshalRevokeApiKeyInput(ctx context.Context, raw any) (RevokeAPIKeyInput, error) {
 	var out RevokeAPIKeyInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "RevokeApiKeyInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRoutingPolicyFilter(ctx context.Context, obj any) (RoutingPolicyFilter, error) {
+	var it RoutingPolicyFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "state", "category", "isDefault"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "state":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("state"))
+			data, err := ec.unmarshalORoutingPolicyState2ᚕgithubᚗcomᚋboostressᚋboostressᚋroutingᚐStateᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.State = data
+		case "category":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("category"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Category = data
+		case "isDefault":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isDefault"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IsDefault = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRoutingPolicyFilter unmarshals raw into the RoutingPolicyFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRoutingPolicyFilter(ctx context.Context, raw any) (RoutingPolicyFilter, error) {
+	var out RoutingPolicyFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RoutingPolicyFilter", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRoutingPolicySort(ctx context.Context, obj any) (RoutingPolicySort, error) {
+	var it RoutingPolicySort
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"field", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "field":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("field"))
+			data, err := ec.unmarshalNRoutingPolicySortField2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingPolicySortField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Field = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋboostressᚋboostressᚋgraphᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRoutingPolicySort unmarshals raw into the RoutingPolicySort input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRoutingPolicySort(ctx context.Context, raw any) (RoutingPolicySort, error) {
+	var out RoutingPolicySort
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RoutingPolicySort", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRoutingRulesInput(ctx context.Context, obj any) (RoutingRulesInput, error) {
+	var it RoutingRulesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"scorers", "excludedProviderIds", "onlyProviderIds", "allowSplit", "partLimit"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "scorers":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scorers"))
+			data, err := ec.unmarshalNRoutingScorerInput2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐScorerᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Scorers = data
+		case "excludedProviderIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("excludedProviderIds"))
+			data, err := ec.unmarshalOID2ᚕgithubᚗcomᚋgoogleᚋuuidᚐUUIDᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExcludedProviderIds = data
+		case "onlyProviderIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("onlyProviderIds"))
+			data, err := ec.unmarshalOID2ᚕgithubᚗcomᚋgoogleᚋuuidᚐUUIDᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OnlyProviderIds = data
+		case "allowSplit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("allowSplit"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AllowSplit = data
+		case "partLimit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partLimit"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartLimit = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRoutingRulesInput unmarshals raw into the RoutingRulesInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRoutingRulesInput(ctx context.Context, raw any) (RoutingRulesInput, error) {
+	var out RoutingRulesInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RoutingRulesInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRoutingScorerInput(ctx context.Context, obj any) (routing.Scorer, error) {
+	var it routing.Scorer
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"kind", "ids"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalNRoutingScorerKind2githubᚗcomᚋboostressᚋboostressᚋroutingᚐKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕgithubᚗcomᚋgoogleᚋuuidᚐUUIDᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IDs = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRoutingScorerInput unmarshals raw into the RoutingScorerInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRoutingScorerInput(ctx context.Context, raw any) (routing.Scorer, error) {
+	var out routing.Scorer
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RoutingScorerInput", raw, &out)
 	return out, err
 }
 
@@ -22211,7 +24883,7 @@ func (ec *executionContext) unmarshalInputUpdateOfferInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "category", "serviceType", "unitPrice", "minQuantity", "maxQuantity", "availableFrom", "availableUntil", "sla", "coolDown", "isEnabled"}
+	fieldsInOrder := [...]string{"id", "name", "category", "serviceType", "unitPrice", "minQuantity", "maxQuantity", "availableFrom", "availableUntil", "sla", "coolDown", "regions", "priority", "weight", "isEnabled"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -22295,6 +24967,27 @@ func (ec *executionContext) unmarshalInputUpdateOfferInput(ctx context.Context, 
 				return it, err
 			}
 			it.CoolDown = graphql.OmittableOf(data)
+		case "regions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("regions"))
+			data, err := ec.unmarshalOCountryCode2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Regions = data
+		case "priority":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("priority"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Priority = data
+		case "weight":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("weight"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Weight = data
 		case "isEnabled":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isEnabled"))
 			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
@@ -22400,7 +25093,7 @@ func (ec *executionContext) unmarshalInputUpdateProviderInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "baseUrl", "credentials", "budget", "dayBudget", "rateLimit", "isEnabled", "timeout", "concurrency"}
+	fieldsInOrder := [...]string{"id", "name", "baseUrl", "credentials", "budget", "dayBudget", "rateLimit", "isEnabled", "timeout", "concurrency", "priority", "weight"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -22477,6 +25170,20 @@ func (ec *executionContext) unmarshalInputUpdateProviderInput(ctx context.Contex
 				return it, err
 			}
 			it.Concurrency = graphql.OmittableOf(data)
+		case "priority":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("priority"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Priority = data
+		case "weight":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("weight"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Weight = data
 		}
 	}
 	return it, nil
@@ -22628,6 +25335,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Schedule(ctx, sel, obj)
+	case routing.Policy:
+		return ec._RoutingPolicy(ctx, sel, &obj)
+	case *routing.Policy:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._RoutingPolicy(ctx, sel, obj)
 	case order.Provider:
 		return ec._Provider(ctx, sel, &obj)
 	case *order.Provider:
@@ -23599,6 +26313,44 @@ func (ec *executionContext) _CreateProviderPayload(ctx context.Context, sel ast.
 	return out
 }
 
+var createRoutingPolicyPayloadImplementors = []string{"CreateRoutingPolicyPayload"}
+
+func (ec *executionContext) _CreateRoutingPolicyPayload(ctx context.Context, sel ast.SelectionSet, obj *CreateRoutingPolicyPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createRoutingPolicyPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateRoutingPolicyPayload")
+		case "routingPolicy":
+			out.Values[i] = ec._CreateRoutingPolicyPayload_routingPolicy(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CreateRoutingPolicyPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var destinationImplementors = []string{"Destination"}
 
 func (ec *executionContext) _Destination(ctx context.Context, sel ast.SelectionSet, obj *order.Destination) graphql.Marshaler {
@@ -23873,6 +26625,12 @@ func (ec *executionContext) _Fulfillment(ctx context.Context, sel ast.SelectionS
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Fulfillment_decision(ctx, field, obj)
+				})
+		case "decisions":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Fulfillment_decisions(ctx, field, obj)
 				})
 		case "createdAt":
 			out.Values[i] = ec._Fulfillment_createdAt(ctx, field, obj)
@@ -24446,6 +27204,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "createRoutingPolicy":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createRoutingPolicy(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "publishRoutingPolicy":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_publishRoutingPolicy(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "signIn":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_signIn(ctx, field)
@@ -24566,6 +27338,21 @@ func (ec *executionContext) _Offer(ctx context.Context, sel ast.SelectionSet, ob
 		case "coolDown":
 			out.Values[i] = ec._Offer_coolDown(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "regions":
+			out.Values[i] = ec._Offer_regions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "priority":
+			out.Values[i] = ec._Offer_priority(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "weight":
+			out.Values[i] = ec._Offer_weight(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "isEnabled":
@@ -24723,6 +27510,12 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "routingPolicy":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Order_routingPolicy(ctx, field, obj)
+				})
 		case "lines":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -25431,6 +28224,16 @@ func (ec *executionContext) _Provider(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "priority":
+			out.Values[i] = ec._Provider_priority(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "weight":
+			out.Values[i] = ec._Provider_weight(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "budget":
 			out.Values[i] = ec._Provider_budget(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -25682,6 +28485,44 @@ func (ec *executionContext) _ProviderRateLimit(ctx context.Context, sel ast.Sele
 	return out
 }
 
+var publishRoutingPolicyPayloadImplementors = []string{"PublishRoutingPolicyPayload"}
+
+func (ec *executionContext) _PublishRoutingPolicyPayload(ctx context.Context, sel ast.SelectionSet, obj *PublishRoutingPolicyPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, publishRoutingPolicyPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PublishRoutingPolicyPayload")
+		case "routingPolicy":
+			out.Values[i] = ec._PublishRoutingPolicyPayload_routingPolicy(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._PublishRoutingPolicyPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var queryImplementors = []string{"Query"}
 
 func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) graphql.Marshaler {
@@ -25778,6 +28619,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_offers(ctx, field)
+				})
+		case "routingPolicies":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_routingPolicies(ctx, field)
 				})
 		case "schedule":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
@@ -26077,9 +28924,19 @@ func (ec *executionContext) _RoutingCandidate(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "quantity":
+			out.Values[i] = ec._RoutingCandidate_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "rank":
 			out.Values[i] = ec._RoutingCandidate_rank(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "scores":
+			out.Values[i] = ec._RoutingCandidate_scores(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "reason":
@@ -26120,14 +28977,45 @@ func (ec *executionContext) _RoutingDecision(ctx context.Context, sel ast.Select
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "policy":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._RoutingDecision_policy(ctx, field, obj)
+				})
+		case "passed":
+			out.Values[i] = ec._RoutingDecision_passed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "quantity":
+			out.Values[i] = ec._RoutingDecision_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "offer":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._RoutingDecision_offer(ctx, field, obj)
 				})
+		case "cost":
+			out.Values[i] = ec._RoutingDecision_cost(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "expectedTime":
+			out.Values[i] = ec._RoutingDecision_expectedTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "candidateCount":
 			out.Values[i] = ec._RoutingDecision_candidateCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "leftOutCount":
+			out.Values[i] = ec._RoutingDecision_leftOutCount(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -26137,6 +29025,440 @@ func (ec *executionContext) _RoutingDecision(ctx context.Context, sel ast.Select
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._RoutingDecision_candidates(ctx, field, obj)
 				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var routingDecisionConnectionImplementors = []string{"RoutingDecisionConnection"}
+
+func (ec *executionContext) _RoutingDecisionConnection(ctx context.Context, sel ast.SelectionSet, obj *RoutingDecisionConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, routingDecisionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RoutingDecisionConnection")
+		case "nodes":
+			out.Values[i] = ec._RoutingDecisionConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._RoutingDecisionConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._RoutingDecisionConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._RoutingDecisionConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var routingDecisionEdgeImplementors = []string{"RoutingDecisionEdge"}
+
+func (ec *executionContext) _RoutingDecisionEdge(ctx context.Context, sel ast.SelectionSet, obj *RoutingDecisionEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, routingDecisionEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RoutingDecisionEdge")
+		case "cursor":
+			out.Values[i] = ec._RoutingDecisionEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._RoutingDecisionEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var routingPassImplementors = []string{"RoutingPass"}
+
+func (ec *executionContext) _RoutingPass(ctx context.Context, sel ast.SelectionSet, obj *routing.Pass) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, routingPassImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RoutingPass")
+		case "policy":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._RoutingPass_policy(ctx, field, obj)
+				})
+		case "summary":
+			out.Values[i] = ec._RoutingPass_summary(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var routingPolicyImplementors = []string{"RoutingPolicy", "Node"}
+
+func (ec *executionContext) _RoutingPolicy(ctx context.Context, sel ast.SelectionSet, obj *routing.Policy) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, routingPolicyImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RoutingPolicy")
+		case "id":
+			out.Values[i] = ec._RoutingPolicy_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._RoutingPolicy_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "version":
+			out.Values[i] = ec._RoutingPolicy_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "state":
+			out.Values[i] = ec._RoutingPolicy_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "category":
+			out.Values[i] = ec._RoutingPolicy_category(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "isDefault":
+			out.Values[i] = ec._RoutingPolicy_isDefault(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rules":
+			out.Values[i] = ec._RoutingPolicy_rules(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fallback":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._RoutingPolicy_fallback(ctx, field, obj)
+				})
+		case "lateAction":
+			out.Values[i] = ec._RoutingPolicy_lateAction(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdBy":
+			out.Values[i] = ec._RoutingPolicy_createdBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._RoutingPolicy_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publishedAt":
+			out.Values[i] = ec._RoutingPolicy_publishedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "archivedAt":
+			out.Values[i] = ec._RoutingPolicy_archivedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var routingPolicyConnectionImplementors = []string{"RoutingPolicyConnection"}
+
+func (ec *executionContext) _RoutingPolicyConnection(ctx context.Context, sel ast.SelectionSet, obj *RoutingPolicyConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, routingPolicyConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RoutingPolicyConnection")
+		case "nodes":
+			out.Values[i] = ec._RoutingPolicyConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._RoutingPolicyConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._RoutingPolicyConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._RoutingPolicyConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var routingPolicyEdgeImplementors = []string{"RoutingPolicyEdge"}
+
+func (ec *executionContext) _RoutingPolicyEdge(ctx context.Context, sel ast.SelectionSet, obj *RoutingPolicyEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, routingPolicyEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RoutingPolicyEdge")
+		case "cursor":
+			out.Values[i] = ec._RoutingPolicyEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._RoutingPolicyEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var routingRulesImplementors = []string{"RoutingRules"}
+
+func (ec *executionContext) _RoutingRules(ctx context.Context, sel ast.SelectionSet, obj *routing.Rules) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, routingRulesImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RoutingRules")
+		case "scorers":
+			out.Values[i] = ec._RoutingRules_scorers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "excludedProviderIds":
+			out.Values[i] = ec._RoutingRules_excludedProviderIds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "onlyProviderIds":
+			out.Values[i] = ec._RoutingRules_onlyProviderIds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "allowSplit":
+			out.Values[i] = ec._RoutingRules_allowSplit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "partLimit":
+			out.Values[i] = ec._RoutingRules_partLimit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var routingScoreImplementors = []string{"RoutingScore"}
+
+func (ec *executionContext) _RoutingScore(ctx context.Context, sel ast.SelectionSet, obj *RoutingScore) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, routingScoreImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RoutingScore")
+		case "scorer":
+			out.Values[i] = ec._RoutingScore_scorer(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._RoutingScore_value(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var routingScorerImplementors = []string{"RoutingScorer"}
+
+func (ec *executionContext) _RoutingScorer(ctx context.Context, sel ast.SelectionSet, obj *routing.Scorer) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, routingScorerImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RoutingScorer")
+		case "kind":
+			out.Values[i] = ec._RoutingScorer_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ids":
+			out.Values[i] = ec._RoutingScorer_ids(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -27965,6 +31287,50 @@ func (ec *executionContext) marshalNChange2ᚕgithubᚗcomᚋboostressᚋboostre
 	return ret
 }
 
+func (ec *executionContext) unmarshalNCountryCode2string(ctx context.Context, v any) (string, error) {
+	res, err := scalar.UnmarshalText(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCountryCode2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "CountryCode!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNCountryCode2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]string, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNCountryCode2string(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNCountryCode2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCountryCode2string(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNCreateApiKeyInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCreateAPIKeyInput(ctx context.Context, v any) (CreateAPIKeyInput, error) {
 	res, err := ec.unmarshalInputCreateApiKeyInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -28047,6 +31413,19 @@ func (ec *executionContext) marshalNCreateProviderPayload2ᚖgithubᚗcomᚋboos
 		return graphql.Null
 	}
 	return ec._CreateProviderPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCreateRoutingPolicyInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCreateRoutingPolicyInput(ctx context.Context, v any) (CreateRoutingPolicyInput, error) {
+	res, err := ec.unmarshalInputCreateRoutingPolicyInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCreateRoutingPolicyPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐCreateRoutingPolicyPayload(ctx context.Context, sel ast.SelectionSet, v *CreateRoutingPolicyPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CreateRoutingPolicyPayload!")
+		return graphql.Null
+	}
+	return ec._CreateRoutingPolicyPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNCurrencyCode2githubᚗcomᚋboostressᚋboostressᚋorderᚐCurrency(ctx context.Context, v any) (order.Currency, error) {
@@ -28901,6 +32280,19 @@ func (ec *executionContext) marshalNProviderSortField2githubᚗcomᚋboostress�
 	return v
 }
 
+func (ec *executionContext) unmarshalNPublishRoutingPolicyInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPublishRoutingPolicyInput(ctx context.Context, v any) (PublishRoutingPolicyInput, error) {
+	res, err := ec.unmarshalInputPublishRoutingPolicyInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNPublishRoutingPolicyPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPublishRoutingPolicyPayload(ctx context.Context, sel ast.SelectionSet, v *PublishRoutingPolicyPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PublishRoutingPolicyPayload!")
+		return graphql.Null
+	}
+	return ec._PublishRoutingPolicyPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNQueue2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐQueueᚄ(ctx context.Context, sel ast.SelectionSet, v []*Queue) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -29031,6 +32423,269 @@ func (ec *executionContext) marshalNRoutingCandidate2ᚖgithubᚗcomᚋboostress
 		return graphql.Null
 	}
 	return ec._RoutingCandidate(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRoutingDecision2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingDecisionᚄ(ctx context.Context, sel ast.SelectionSet, v []*RoutingDecision) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRoutingDecision2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingDecision(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRoutingDecision2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingDecision(ctx context.Context, sel ast.SelectionSet, v *RoutingDecision) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RoutingDecision!")
+		return graphql.Null
+	}
+	return ec._RoutingDecision(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRoutingDecisionConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingDecisionConnection(ctx context.Context, sel ast.SelectionSet, v *RoutingDecisionConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RoutingDecisionConnection!")
+		return graphql.Null
+	}
+	return ec._RoutingDecisionConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRoutingDecisionEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingDecisionEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*RoutingDecisionEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRoutingDecisionEdge2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingDecisionEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRoutingDecisionEdge2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingDecisionEdge(ctx context.Context, sel ast.SelectionSet, v *RoutingDecisionEdge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RoutingDecisionEdge!")
+		return graphql.Null
+	}
+	return ec._RoutingDecisionEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNRoutingLateAction2githubᚗcomᚋboostressᚋboostressᚋroutingᚐLateAction(ctx context.Context, v any) (routing.LateAction, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := routing.LateAction(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRoutingLateAction2githubᚗcomᚋboostressᚋboostressᚋroutingᚐLateAction(ctx context.Context, sel ast.SelectionSet, v routing.LateAction) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "RoutingLateAction!")
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNRoutingPass2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPassᚄ(ctx context.Context, sel ast.SelectionSet, v []*routing.Pass) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRoutingPass2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPass(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRoutingPass2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPass(ctx context.Context, sel ast.SelectionSet, v *routing.Pass) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RoutingPass!")
+		return graphql.Null
+	}
+	return ec._RoutingPass(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRoutingPolicy2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPolicyᚄ(ctx context.Context, sel ast.SelectionSet, v []*routing.Policy) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRoutingPolicy2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPolicy(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRoutingPolicy2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPolicy(ctx context.Context, sel ast.SelectionSet, v *routing.Policy) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RoutingPolicy!")
+		return graphql.Null
+	}
+	return ec._RoutingPolicy(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRoutingPolicyConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingPolicyConnection(ctx context.Context, sel ast.SelectionSet, v *RoutingPolicyConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RoutingPolicyConnection!")
+		return graphql.Null
+	}
+	return ec._RoutingPolicyConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRoutingPolicyEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingPolicyEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*RoutingPolicyEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRoutingPolicyEdge2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingPolicyEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRoutingPolicyEdge2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingPolicyEdge(ctx context.Context, sel ast.SelectionSet, v *RoutingPolicyEdge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RoutingPolicyEdge!")
+		return graphql.Null
+	}
+	return ec._RoutingPolicyEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNRoutingPolicySortField2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingPolicySortField(ctx context.Context, v any) (RoutingPolicySortField, error) {
+	var res RoutingPolicySortField
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRoutingPolicySortField2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingPolicySortField(ctx context.Context, sel ast.SelectionSet, v RoutingPolicySortField) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNRoutingPolicyState2githubᚗcomᚋboostressᚋboostressᚋroutingᚐState(ctx context.Context, v any) (routing.State, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := routing.State(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRoutingPolicyState2githubᚗcomᚋboostressᚋboostressᚋroutingᚐState(ctx context.Context, sel ast.SelectionSet, v routing.State) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "RoutingPolicyState!")
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNRoutingRules2githubᚗcomᚋboostressᚋboostressᚋroutingᚐRules(ctx context.Context, sel ast.SelectionSet, v routing.Rules) graphql.Marshaler {
+	return ec._RoutingRules(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNRoutingRulesInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingRulesInput(ctx context.Context, v any) (*RoutingRulesInput, error) {
+	res, err := ec.unmarshalInputRoutingRulesInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRoutingScore2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingScoreᚄ(ctx context.Context, sel ast.SelectionSet, v []*RoutingScore) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRoutingScore2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingScore(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRoutingScore2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingScore(ctx context.Context, sel ast.SelectionSet, v *RoutingScore) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RoutingScore!")
+		return graphql.Null
+	}
+	return ec._RoutingScore(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRoutingScorer2githubᚗcomᚋboostressᚋboostressᚋroutingᚐScorer(ctx context.Context, sel ast.SelectionSet, v routing.Scorer) graphql.Marshaler {
+	return ec._RoutingScorer(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRoutingScorer2ᚕgithubᚗcomᚋboostressᚋboostressᚋroutingᚐScorerᚄ(ctx context.Context, sel ast.SelectionSet, v []routing.Scorer) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRoutingScorer2githubᚗcomᚋboostressᚋboostressᚋroutingᚐScorer(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNRoutingScorerInput2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐScorerᚄ(ctx context.Context, v any) ([]*routing.Scorer, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*routing.Scorer, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNRoutingScorerInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐScorer(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalNRoutingScorerInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐScorer(ctx context.Context, v any) (*routing.Scorer, error) {
+	res, err := ec.unmarshalInputRoutingScorerInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRoutingScorerKind2githubᚗcomᚋboostressᚋboostressᚋroutingᚐKind(ctx context.Context, v any) (routing.Kind, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := routing.Kind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRoutingScorerKind2githubᚗcomᚋboostressᚋboostressᚋroutingᚐKind(ctx context.Context, sel ast.SelectionSet, v routing.Kind) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "RoutingScorerKind!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNSchedule2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleᚄ(ctx context.Context, sel ast.SelectionSet, v []*Schedule) graphql.Marshaler {
@@ -29819,6 +33474,42 @@ func (ec *executionContext) marshalOCountryCode2string(ctx context.Context, sel 
 	return res
 }
 
+func (ec *executionContext) unmarshalOCountryCode2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]string, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNCountryCode2string(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOCountryCode2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCountryCode2string(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalOCurrencyCode2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐCurrency(ctx context.Context, v any) (*order.Currency, error) {
 	if v == nil {
 		return nil, nil
@@ -29896,6 +33587,23 @@ func (ec *executionContext) marshalODuration2ᚖtimeᚐDuration(ctx context.Cont
 	_ = ctx
 	res := scalar.MarshalDuration(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOFloat2ᚖfloat64(ctx context.Context, v any) (*float64, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := graphql.UnmarshalFloatContext(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOFloat2ᚖfloat64(ctx context.Context, sel ast.SelectionSet, v *float64) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	res := graphql.MarshalFloatContext(*v)
+	return graphql.WrapContextMarshaler(ctx, res)
 }
 
 func (ec *executionContext) marshalOFulfillment2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFulfillment(ctx context.Context, sel ast.SelectionSet, v *order.Fulfillment) graphql.Marshaler {
@@ -30312,6 +34020,84 @@ func (ec *executionContext) marshalORoutingDecision2ᚖgithubᚗcomᚋboostress�
 		return graphql.Null
 	}
 	return ec._RoutingDecision(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalORoutingLateAction2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐLateAction(ctx context.Context, v any) (*routing.LateAction, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := scalar.UnmarshalText(v)
+	res := routing.LateAction(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalORoutingLateAction2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐLateAction(ctx context.Context, sel ast.SelectionSet, v *routing.LateAction) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalText(string(*v))
+	return res
+}
+
+func (ec *executionContext) marshalORoutingPolicy2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐPolicy(ctx context.Context, sel ast.SelectionSet, v *routing.Policy) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RoutingPolicy(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalORoutingPolicyFilter2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingPolicyFilter(ctx context.Context, v any) (*RoutingPolicyFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRoutingPolicyFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalORoutingPolicySort2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingPolicySort(ctx context.Context, v any) (*RoutingPolicySort, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRoutingPolicySort(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalORoutingPolicyState2ᚕgithubᚗcomᚋboostressᚋboostressᚋroutingᚐStateᚄ(ctx context.Context, v any) ([]routing.State, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]routing.State, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNRoutingPolicyState2githubᚗcomᚋboostressᚋboostressᚋroutingᚐState(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalORoutingPolicyState2ᚕgithubᚗcomᚋboostressᚋboostressᚋroutingᚐStateᚄ(ctx context.Context, sel ast.SelectionSet, v []routing.State) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRoutingPolicyState2githubᚗcomᚋboostressᚋboostressᚋroutingᚐState(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalORoutingReason2ᚖgithubᚗcomᚋboostressᚋboostressᚋroutingᚐReason(ctx context.Context, v any) (*routing.Reason, error) {

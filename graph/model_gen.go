@@ -207,6 +207,12 @@ type CreateOfferInput struct {
 	SLA *time.Duration `json:"sla,omitempty"`
 	// How long to wait between fulfillments of the same kind; null: not at all.
 	CoolDown *time.Duration `json:"coolDown,omitempty"`
+	// The countries that it is delivered to; none given: all.
+	Regions []string `json:"regions,omitempty"`
+	// What PRIORITY ranks by where providers are equal: 0 to 9, higher first; 0 where not given.
+	Priority *int `json:"priority,omitempty"`
+	// What WEIGHTED draws by, times the provider's: 1 to 1,000; 1 where not given.
+	Weight *int `json:"weight,omitempty"`
 	// Whether it may be chosen; true where not given.
 	IsEnabled *bool `json:"isEnabled,omitempty"`
 }
@@ -271,12 +277,42 @@ type CreateProviderInput struct {
 	Timeout *time.Duration `json:"timeout,omitempty"`
 	// How many calls at a time one worker process makes, at most 1,000; null: unlimited.
 	Concurrency *int `json:"concurrency,omitempty"`
+	// What PRIORITY ranks by: 0 to 9, higher first; 0 where not given.
+	Priority *int `json:"priority,omitempty"`
+	// What WEIGHTED draws by, times the offer's: 1 to 1,000; 1 where not given.
+	Weight *int `json:"weight,omitempty"`
 }
 
 // What became of createProvider.
 type CreateProviderPayload struct {
 	// The provider; null where it was refused.
 	Provider *order.Provider `json:"provider,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// A draft of a routing policy.
+type CreateRoutingPolicyInput struct {
+	// Its name, at most 200 characters; where there is one of it, this is its next version.
+	Name string `json:"name"`
+	// Makes the request safe to repeat for seven days.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// The category of the orders that it is for; of several published ones the latest counts. Null: none in particular.
+	Category *string `json:"category,omitempty"`
+	// Whether it is for orders that no other policy is for; of several published ones the latest counts. False where not given.
+	IsDefault *bool `json:"isDefault,omitempty"`
+	// How it routes.
+	Rules *RoutingRulesInput `json:"rules"`
+	// Any version of the policy that is asked where this one matches nothing.
+	FallbackID *uuid.UUID `json:"fallbackId,omitempty"`
+	// What happens to a fulfillment whose progress is late; ATTENTION where not given.
+	LateAction *routing.LateAction `json:"lateAction,omitempty"`
+}
+
+// What became of createRoutingPolicy.
+type CreateRoutingPolicyPayload struct {
+	// The draft; null where it was refused.
+	RoutingPolicy *routing.Policy `json:"routingPolicy,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
 }
@@ -653,6 +689,20 @@ type ProviderSort struct {
 	Direction SortDirection `json:"direction"`
 }
 
+// Which version of a routing policy is published.
+type PublishRoutingPolicyInput struct {
+	// The version's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of publishRoutingPolicy.
+type PublishRoutingPolicyPayload struct {
+	// The version; null where it was refused.
+	RoutingPolicy *routing.Policy `json:"routingPolicy,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // What can be read. Nothing of another account is ever seen: its ids are answered as unknown ones are, with null.
 type Query struct {
 }
@@ -721,10 +771,14 @@ type RoutingCandidate struct {
 	Offer *order.Offer `json:"offer,omitempty"`
 	// Its provider as it is now.
 	Provider *order.Provider `json:"provider,omitempty"`
-	// What the fulfillment would have cost by it.
+	// What the quantity, or its part of it, would have cost by it.
 	Cost *order.Money `json:"cost"`
+	// How much of a split quantity it was to take, in all its parts; null where nothing was split, or it took none.
+	Quantity *int `json:"quantity,omitempty"`
 	// 1 is the chosen one; null where it was rejected.
 	Rank *int `json:"rank,omitempty"`
+	// What it was ranked by, in the order of the policy's scorers.
+	Scores []*RoutingScore `json:"scores"`
 	// Why it was rejected.
 	Reason     *routing.Reason `json:"reason,omitempty"`
 	OfferID    uuid.UUID       `json:"-"`
@@ -735,15 +789,111 @@ type RoutingCandidate struct {
 type RoutingDecision struct {
 	// When it was made.
 	MadeAt time.Time `json:"madeAt"`
+	// The version of the policy that it was made by; null: by the built-in rules.
+	Policy *routing.Policy `json:"policy,omitempty"`
+	// The policies that were asked before that one, and matched nothing.
+	Passed []*routing.Pass `json:"passed"`
+	// The quantity that was to be placed.
+	Quantity int `json:"quantity"`
 	// The chosen offer; null where none matched.
 	Offer *order.Offer `json:"offer,omitempty"`
+	// What was to be paid for what the chosen offer takes; null where none matched.
+	Cost *order.Money `json:"cost,omitempty"`
+	// How long the chosen offer's provider was expected to take, as measured; null where none matched or nothing was measured.
+	ExpectedTime *time.Duration `json:"expectedTime,omitempty"`
 	// How many offers were considered.
 	CandidateCount int `json:"candidateCount"`
+	// How many of them were not kept: of more than a thousand only the first are.
+	LeftOutCount int `json:"leftOutCount"`
 	// The offers considered, the eligible ones first, by rank.
 	Candidates []*RoutingCandidate `json:"candidates"`
 	Currency   order.Currency      `json:"-"`
-	OfferID    *uuid.UUID          `json:"-"`
-	Verdicts   []routing.Verdict   `json:"-"`
+	Record     routing.Record      `json:"-"`
+}
+
+// A page of routing decisions.
+type RoutingDecisionConnection struct {
+	// The routing decisions of this page.
+	Nodes []*RoutingDecision `json:"nodes"`
+	// The routing decisions of this page, each with its cursor.
+	Edges []*RoutingDecisionEdge `json:"edges"`
+	// Where this page lies in the list.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many there are in the whole list. Counted only when it is asked for.
+	TotalCount int `json:"totalCount"`
+}
+
+// One of the routing decisions of a page.
+type RoutingDecisionEdge struct {
+	// Its place in the list, for after and before.
+	Cursor string `json:"cursor"`
+	// The thing itself.
+	Node *RoutingDecision `json:"node"`
+}
+
+// A page of routing policies.
+type RoutingPolicyConnection struct {
+	// The routing policies of this page.
+	Nodes []*routing.Policy `json:"nodes"`
+	// The routing policies of this page, each with its cursor.
+	Edges []*RoutingPolicyEdge `json:"edges"`
+	// Where this page lies in the list.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many there are in the whole list. Counted only when it is asked for.
+	TotalCount int `json:"totalCount"`
+}
+
+// One of the routing policies of a page.
+type RoutingPolicyEdge struct {
+	// Its place in the list, for after and before.
+	Cursor string `json:"cursor"`
+	// The thing itself.
+	Node *routing.Policy `json:"node"`
+}
+
+// Which versions of routing policies. What is given must all be true of them.
+type RoutingPolicyFilter struct {
+	// Of this name.
+	Name *string `json:"name,omitempty"`
+	// In one of these states.
+	State []routing.State `json:"state,omitempty"`
+	// For one of these categories.
+	Category []string `json:"category,omitempty"`
+	// Whether it is for orders that no other policy is for.
+	IsDefault *bool `json:"isDefault,omitempty"`
+}
+
+// How routing policies are sorted.
+type RoutingPolicySort struct {
+	// By what.
+	Field RoutingPolicySortField `json:"field"`
+	// In which direction.
+	Direction SortDirection `json:"direction"`
+}
+
+// How offers are filtered, besides what always holds, and ranked.
+type RoutingRulesInput struct {
+	// What they are ranked by, 1 to 8, each kind once: the second decides where the first finds no difference, and so on.
+	Scorers []*routing.Scorer `json:"scorers"`
+	// Providers that are never chosen.
+	ExcludedProviderIds []uuid.UUID `json:"excludedProviderIds,omitempty"`
+	// Providers of which one is chosen; none given: any.
+	OnlyProviderIds []uuid.UUID `json:"onlyProviderIds,omitempty"`
+	// Whether a quantity that no offer can take as a whole may be split; true where not given.
+	AllowSplit *bool `json:"allowSplit,omitempty"`
+	// Into how many parts at most: 2 to 10; 10 where not given.
+	PartLimit *int `json:"partLimit,omitempty"`
+}
+
+// What one scorer said of an offer.
+type RoutingScore struct {
+	// Which scorer.
+	Scorer routing.Kind `json:"scorer"`
+	// The number that was compared; null: not measured, not listed, or never chosen. Of FIXED the place in the list, of PRIORITY ten
+	// times the provider's and the offer's, of CHEAPEST the cost, of FASTEST seconds, of MOST_RELIABLE the part that was fulfilled,
+	// of WEIGHTED the draw, of LEAST_LOADED the open fulfillments, of ROUND_ROBIN the microsecond of the last choice since 1970, of
+	// FEWEST_SPLITS the parts.
+	Value *float64 `json:"value,omitempty"`
 }
 
 // A rule by which background work begins again and again, or once.
@@ -964,6 +1114,12 @@ type UpdateOfferInput struct {
 	SLA graphql.Omittable[*time.Duration] `json:"sla,omitempty"`
 	// How long to wait between fulfillments of the same kind; null: not at all.
 	CoolDown graphql.Omittable[*time.Duration] `json:"coolDown,omitempty"`
+	// The countries that it is delivered to; an empty list: all.
+	Regions []string `json:"regions,omitempty"`
+	// What PRIORITY ranks by where providers are equal: 0 to 9, higher first.
+	Priority *int `json:"priority,omitempty"`
+	// What WEIGHTED draws by, times the provider's: 1 to 1,000.
+	Weight *int `json:"weight,omitempty"`
 	// Whether it may be chosen.
 	IsEnabled *bool `json:"isEnabled,omitempty"`
 }
@@ -1020,6 +1176,10 @@ type UpdateProviderInput struct {
 	Timeout *time.Duration `json:"timeout,omitempty"`
 	// How many calls at a time one worker process makes, at most 1,000; null: unlimited.
 	Concurrency graphql.Omittable[*int] `json:"concurrency,omitempty"`
+	// What PRIORITY ranks by: 0 to 9, higher first.
+	Priority *int `json:"priority,omitempty"`
+	// What WEIGHTED draws by, times the offer's: 1 to 1,000.
+	Weight *int `json:"weight,omitempty"`
 }
 
 // What became of updateProvider.
@@ -1495,6 +1655,64 @@ func (e *ProviderSortField) UnmarshalJSON(b []byte) error {
 }
 
 func (e ProviderSortField) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What routing policies can be sorted by.
+type RoutingPolicySortField string
+
+const (
+	// When they were made.
+	RoutingPolicySortFieldCreatedAt RoutingPolicySortField = "CREATED_AT"
+	// By name.
+	RoutingPolicySortFieldName RoutingPolicySortField = "NAME"
+)
+
+var AllRoutingPolicySortField = []RoutingPolicySortField{
+	RoutingPolicySortFieldCreatedAt,
+	RoutingPolicySortFieldName,
+}
+
+func (e RoutingPolicySortField) IsValid() bool {
+	switch e {
+	case RoutingPolicySortFieldCreatedAt, RoutingPolicySortFieldName:
+		return true
+	}
+	return false
+}
+
+func (e RoutingPolicySortField) String() string {
+	return string(e)
+}
+
+func (e *RoutingPolicySortField) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = RoutingPolicySortField(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid RoutingPolicySortField", str)
+	}
+	return nil
+}
+
+func (e RoutingPolicySortField) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *RoutingPolicySortField) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e RoutingPolicySortField) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -28,10 +28,11 @@ type APIKey struct {
 }
 
 type Account struct {
-	ID        uuid.UUID
-	Name      string
-	Currency  string
-	CreatedAt time.Time
+	ID              uuid.UUID
+	Name            string
+	Currency        string
+	CreatedAt       time.Time
+	PoliciesVersion int64
 }
 
 type Attempt struct {
@@ -140,6 +141,7 @@ type Offer struct {
 	Regions        []string
 	Priority       int16
 	Weight         int32
+	GivenAt        *time.Time
 }
 
 type Order struct {
@@ -210,6 +212,8 @@ type Provider struct {
 	RatePerMs    int64
 	Priority     int16
 	Weight       int32
+	Open         int32
+	ChosenAt     *time.Time
 }
 
 type ProviderDay struct {
@@ -220,6 +224,39 @@ type ProviderDay struct {
 	Reserved   decimal.Decimal
 	Spent      decimal.Decimal
 	Overcharge decimal.Decimal
+}
+
+type RoutingDecision struct {
+	FulfillmentID uuid.UUID
+	MadeAt        time.Time
+	AccountID     uuid.UUID
+	OfferID       *uuid.UUID
+	Candidates    json.RawMessage
+	PolicyID      *uuid.UUID
+	PolicyVersion int32
+	Scorers       []string
+	Passed        json.RawMessage
+	Quantity      int32
+	Considered    int32
+	Cost          *decimal.Decimal
+	ExpectedMs    *int64
+}
+
+type RoutingPolicy struct {
+	ID          uuid.UUID
+	AccountID   uuid.UUID
+	Name        string
+	Version     int32
+	State       string
+	Category    *string
+	IsDefault   bool
+	Rules       json.RawMessage
+	FallbackID  *uuid.UUID
+	LateAction  string
+	CreatedBy   string
+	CreatedAt   time.Time
+	PublishedAt *time.Time
+	ArchivedAt  *time.Time
 }
 
 type Schedule struct {
