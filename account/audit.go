@@ -31,6 +31,11 @@ const (
 	ActionPolicyPublish  Action = "routingPolicy.publish"
 )
 
+// The actions about single fulfillments.
+const (
+	ActionFulfillmentResolve Action = "fulfillment.resolve" // a person's word on an unknown outcome
+)
+
 // The actors that are nobody in particular.
 const (
 	ActorSystem    = "system"    // this program at its start

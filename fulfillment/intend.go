@@ -154,6 +154,9 @@ func (w *work) intend(ctx context.Context, t *task.Task, step *Step) error {
 		return w.finish(t, f)
 	case f.Status == order.FulfillmentUnknown, f.Status == order.FulfillmentSubmitting:
 		return w.reconcile(ctx, t, c, f, step)
+	case f.ScheduledAt != nil && f.ScheduledAt.After(w.tx.Now):
+		w.later(t, f.ScheduledAt.Sub(w.tx.Now), "it is to be sent later")
+		return nil
 	case c.Order.Held:
 		w.later(t, heldWait, "the order is held")
 		return nil

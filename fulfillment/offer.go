@@ -183,7 +183,7 @@ func (input *OfferInput) applyPrice(o *order.Offer) order.Faults {
 func checkOffer(o *order.Offer) order.Faults {
 	var faults order.Faults
 	for _, text := range []struct{ field, value string }{
-		{"externalId", o.ExternalID},
+		{fieldExternalID, o.ExternalID},
 		{"name", o.Name},
 		{"category", o.Category},
 		{"serviceType", o.ServiceType},

@@ -14,8 +14,11 @@ import (
 	"github.com/boostress/boostress/store"
 )
 
-// fieldKey is where every creating input has its idempotency key.
-const fieldKey = "idempotencyKey"
+// The fields of inputs that several use cases find faults with.
+const (
+	fieldKey        = "idempotencyKey"
+	fieldExternalID = "externalId"
+)
 
 // once runs create under an idempotency key, or, where an earlier request with this key and the same input did so,
 // returns the id of what that one made. Without a key it just runs create.

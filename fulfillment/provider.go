@@ -194,7 +194,7 @@ func taken(err error) error {
 		}}
 	case errors.Is(err, order.ErrExternalIDTaken):
 		return order.Faults{{
-			Field: []string{"externalId"}, Code: order.CodeNameTaken, Message: "the provider has an offer with this id",
+			Field: []string{fieldExternalID}, Code: order.CodeNameTaken, Message: "the provider has an offer with this id",
 		}}
 	default:
 		return err

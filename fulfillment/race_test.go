@@ -148,8 +148,9 @@ func TestGroupsDontWaitInACircle(t *testing.T) {
 	}
 }
 
-// TestAnything has workers, some of which die, a sweeper, pollers, webhooks and people who hold, change and cancel all work at once on orders that
-// go to providers which do anything. In the end the providers' own ledger and the database agree.
+// TestAnything has workers, some of which die, a sweeper, pollers, webhooks and people who hold, change and cancel orders and
+// lay hands on fulfillments all work at once, for providers which do anything. In the end the providers' own ledger and the
+// database agree.
 func TestAnything(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
@@ -184,6 +185,7 @@ func TestAnything(t *testing.T) {
 		hands.Go(func() { world.repeat(chaos, world.hint) })
 	}
 	for range 2 {
+		hands.Go(func() { world.repeat(chaos, world.hand) })
 		hands.Go(func() { world.repeat(chaos, world.person) })
 	}
 	hands.Wait()

@@ -46,6 +46,7 @@ type work struct {
 	dropped         []uuid.UUID // fulfillments whose waiting tasks have nothing to do any more
 	ends            []store.TaskEnd
 	retries         []store.TaskRetry
+	due             map[uuid.UUID]time.Time // of fulfillments: when their tasks are to run
 }
 
 // open locks the orders and reads their fulfillments.
@@ -120,6 +121,9 @@ func (w *work) save(ctx context.Context) (Committed, error) {
 }
 
 func (w *work) saveTasks(ctx context.Context, committed *Committed) error {
+	if err := w.moveTasks(ctx); err != nil {
+		return err
+	}
 	if len(w.tasks) > 0 {
 		inserted, err := w.tx.TaskInsert(ctx, w.tasks)
 		if err != nil {
@@ -138,7 +142,7 @@ func (w *work) saveTasks(ctx context.Context, committed *Committed) error {
 		if err != nil {
 			return fmt.Errorf("finish tasks: %w", err)
 		}
-		committed.Results = ended
+		committed.Results = append(committed.Results, ended...)
 	}
 	revoked, err := w.tx.TaskRevoke(ctx, w.dropped, task.KindDispatch)
 	if err != nil {

@@ -249,9 +249,13 @@ func (w *world) finish() {
 			must(w.t, w.poll())
 		}
 		// A repetition that was refused leaves an outcome that only a person can find out.
+		for _, id := range query[uuid.UUID](w.stand, "SELECT fulfillment_id FROM attempts WHERE state = 'MANUAL'") {
+			must(w.t, w.findOut(id))
+		}
+		w.exec("UPDATE fulfillments SET scheduled_at = now() WHERE scheduled_at > now()")
 		open := query[string](w.stand, `SELECT f.status || ' ' || f.failure FROM fulfillments f
 			WHERE (f.status NOT IN ('FULFILLED', 'FAILED', 'CANCELED', 'REJECTED', 'UNROUTABLE') OR f.status = 'FULFILLED' AND reserved > 0)
-			  AND NOT EXISTS (SELECT FROM attempts a WHERE a.fulfillment_id = f.id AND a.state = 'MANUAL')`)
+			`)
 		if len(open) == 0 {
 			return
 		}

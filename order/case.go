@@ -99,6 +99,7 @@ func (c *Case) become(f *Fulfillment, next FulfillmentStatus) error {
 		if next != FulfillmentFailed {
 			f.Attention = ""
 		}
+		c.hop(f)
 	}
 	return nil
 }
@@ -146,15 +147,16 @@ func (c *Case) refresh() {
 }
 
 func (c *Case) tally() Tally {
-	tally := Tally{Quantity: c.Order.Quantity}
+	tally, replaced := Tally{Quantity: c.Order.Quantity}, c.replaced()
 	for _, f := range c.Fulfillments {
 		tally.Delivered += f.Delivered
-		switch f.Status {
-		case FulfillmentRejected, FulfillmentFulfilled:
-		case FulfillmentFailed:
+		switch {
+		case f.Status == FulfillmentFulfilled || replaced[f.ID]:
+		case f.Status == FulfillmentFailed:
 			tally.Failed++
-		case FulfillmentCanceled:
+		case f.Status == FulfillmentCanceled:
 			tally.Canceled++
+		case f.Status.Final():
 		default:
 			tally.Open++
 			if f.Status.Untouched() {

@@ -68,6 +68,33 @@ func (c *Case) endOpen(reason string, ask bool) ([]*Fulfillment, error) {
 	return toAsk, nil
 }
 
+// Cancel is a person's wish to have f canceled: at once where no provider has it, else by asking its provider, now, with
+// ask, or as soon as the outcome of the call to it is known. Canceling what is canceled changes nothing. It fails with
+// ErrFulfilled, and with Faults where f has ended otherwise.
+func (c *Case) Cancel(f *Fulfillment) (ask bool, err error) {
+	switch {
+	case f.Status == FulfillmentCanceled && c.replacement(f) == nil:
+		return false, nil
+	case f.Status == FulfillmentFulfilled:
+		return false, ErrFulfilled
+	case f.Status.Final():
+		return false, conflict("is %s: it has ended, or was replaced by another one", f.Status)
+	case f.Status.Untouched(), f.Status == FulfillmentRetryWait:
+		return false, c.drop(f, "it was canceled")
+	case f.CancelAsked && !f.RerouteAsked:
+		return false, nil
+	}
+	ask = f.Status.AtProvider() && f.Status != FulfillmentCancelRequested
+	return ask, c.record(EventCancelRequested, f, func() error {
+		f.CancelAsked = true
+		c.forgetReroute(f)
+		if !ask {
+			return nil
+		}
+		return c.become(f, FulfillmentCancelRequested)
+	})
+}
+
 // RequestCancel notes that f's provider is being asked to cancel.
 func (c *Case) RequestCancel(f *Fulfillment) error {
 	return c.record(EventCancelRequested, f, func() error {
@@ -80,6 +107,7 @@ func (c *Case) RequestCancel(f *Fulfillment) error {
 func (c *Case) RefuseCancel(f *Fulfillment, reason string) error {
 	return c.record(EventCancelRefused, f, func() error {
 		f.CancelAsked, f.Failure = false, "cancellation refused: "+reason
+		c.forgetReroute(f)
 		if f.Delivered > 0 {
 			return c.become(f, FulfillmentPartiallyFulfilled)
 		}

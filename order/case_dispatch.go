@@ -1,10 +1,6 @@
 package order
 
-import (
-	"fmt"
-
-	"github.com/google/uuid"
-)
+import "fmt"
 
 // Submit gives an untouched fulfillment to an offer: the price is reserved and the provider may be called once this
 // is committed. It fails with ErrBudget where the order's budget does not allow it.
@@ -33,14 +29,16 @@ func (c *Case) Resubmit(f *Fulfillment) error {
 // Unassign takes a waiting fulfillment, of which the provider surely holds nothing, away from its provider to be
 // routed anew.
 func (c *Case) Unassign(f *Fulfillment, reason string) error {
-	return c.record(EventRetrying, f, func() error {
-		if err := c.release(f); err != nil {
-			return err
-		}
-		f.ProviderID, f.OfferID, f.BudgetDay, f.Failure = nil, nil, nil, reason
-		f.Generation++
-		return c.become(f, FulfillmentPending)
-	})
+	return c.record(EventRetrying, f, func() error { return c.unassign(f, reason) })
+}
+
+func (c *Case) unassign(f *Fulfillment, reason string) error {
+	if err := c.release(f); err != nil {
+		return err
+	}
+	f.ProviderID, f.OfferID, f.BudgetDay, f.Failure = nil, nil, nil, reason
+	f.Generation++
+	return c.become(f, FulfillmentPending)
 }
 
 // Unroutable notes that no offer matches. Saying so again with the same reason changes nothing.
@@ -123,11 +121,7 @@ func (c *Case) reject(f *Fulfillment, seen ExternalOrder) (next *Fulfillment, er
 		}
 		c.doubt(f, seen)
 		if end == FulfillmentRejected {
-			replaced := f.ID
-			next = c.add(&Fulfillment{
-				LineID: f.LineID, Quantity: f.Quantity - f.Delivered, ReplacesID: &replaced,
-				Excluded: append(append([]uuid.UUID{}, f.Excluded...), *f.ProviderID),
-			})
+			next = c.replace(f, true)
 		}
 		return statusEvents()[end], nil
 	})

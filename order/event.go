@@ -38,6 +38,10 @@ const (
 	EventReleased             EventKind = "ORDER_RELEASED"
 	EventExpedited            EventKind = "ORDER_EXPEDITED"
 	EventNoteAdded            EventKind = "NOTE_ADDED"
+	EventRetryAsked           EventKind = "FULFILLMENT_RETRY_REQUESTED"
+	EventRerouteAsked         EventKind = "FULFILLMENT_REROUTE_REQUESTED"
+	EventResolved             EventKind = "FULFILLMENT_RESOLVED"
+	EventRescheduled          EventKind = "FULFILLMENT_RESCHEDULED"
 )
 
 // Event is an immutable fact about an order, numbered within it from 1 without a gap.

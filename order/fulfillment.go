@@ -38,7 +38,7 @@ type Fulfillment struct {
 	LineID         uuid.UUID
 	ProviderID     *uuid.UUID  // nil until routed
 	OfferID        *uuid.UUID  // nil until routed
-	ReplacesID     *uuid.UUID  // the rejected fulfillment whose quantity this one took over
+	ReplacesID     *uuid.UUID  // the ended fulfillment whose undelivered quantity this one took over
 	Excluded       []uuid.UUID // providers that must not be asked again
 	Quantity       int
 	Delivered      int
@@ -63,6 +63,7 @@ type Fulfillment struct {
 	ScheduledAt    *time.Time // not to be sent before; nil: at once
 	SLAAt          *time.Time // progress is expected by then; nil: nothing is promised
 	RerouteAsked   bool       // once its provider has canceled it, the rest goes to another one
+	RerouteSame    bool       // of RerouteAsked: to whichever is best, even the same
 	BudgetDay      *time.Time // the day (UTC midnight) of whose provider budget its reservation is a part
 }
 
@@ -74,7 +75,9 @@ var transitions = map[FulfillmentStatus][]FulfillmentStatus{
 	FulfillmentScheduled: {
 		FulfillmentPending, FulfillmentSubmitting, FulfillmentUnroutable, FulfillmentFailed, FulfillmentCanceled,
 	},
-	FulfillmentUnroutable: {FulfillmentPending, FulfillmentSubmitting, FulfillmentFailed, FulfillmentCanceled},
+	FulfillmentUnroutable: {
+		FulfillmentPending, FulfillmentScheduled, FulfillmentSubmitting, FulfillmentFailed, FulfillmentCanceled,
+	},
 	FulfillmentRetryWait: {
 		FulfillmentPending, FulfillmentSubmitting, FulfillmentRejected, FulfillmentFailed, FulfillmentCanceled,
 	},

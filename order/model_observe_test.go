@@ -43,7 +43,7 @@ func stale(f order.Fulfillment, seen order.ExternalOrder) bool {
 	}
 	rank, going := ranks[seen.State]
 	switch f.Status {
-	case order.FulfillmentPending, order.FulfillmentUnroutable, order.FulfillmentRetryWait:
+	case order.FulfillmentPending, order.FulfillmentScheduled, order.FulfillmentUnroutable, order.FulfillmentRetryWait:
 		return true
 	case order.FulfillmentFulfilled, order.FulfillmentRejected, order.FulfillmentFailed, order.FulfillmentCanceled:
 		return going

@@ -52,21 +52,21 @@ func TestCaseModel(t *testing.T) {
 func (m *model) work(t *rapid.T) {
 	m.open()
 	f := rapid.SampledFrom(m.c.Fulfillments).Draw(t, "fulfillment")
-	steps := []func(*rapid.T, *order.Fulfillment){m.see, m.planPoll}
+	steps := []func(*rapid.T, *order.Fulfillment){m.see, m.planPoll, m.hand}
 	waits := f.Status.Untouched() || f.Status == order.FulfillmentRetryWait
 	if waits && m.order.Held {
 		rapid.SampledFrom(steps).Draw(t, "step of what is held")(t, f)
 		return
 	}
 	switch f.Status {
-	case order.FulfillmentPending, order.FulfillmentUnroutable:
-		steps = append(oftener(m.place, 4), m.split, m.unroutable, m.see, m.planPoll)
+	case order.FulfillmentPending, order.FulfillmentScheduled, order.FulfillmentUnroutable:
+		steps = append(oftener(m.place, 4), m.split, m.unroutable, m.see, m.planPoll, m.hand)
 	case order.FulfillmentSubmitting:
 		steps = append(steps, m.see, m.lost, m.retry, m.reject)
 	case order.FulfillmentUnknown:
 		steps = append(steps, m.see, m.retry, m.needPerson)
 	case order.FulfillmentRetryWait:
-		steps = append(oftener(m.again, 2), m.reject, m.see, m.planPoll)
+		steps = append(oftener(m.again, 2), m.reject, m.see, m.planPoll, m.hand)
 	case order.FulfillmentCancelRequested:
 		steps = append(steps, m.see, m.refuse)
 	case order.FulfillmentFulfilled:
@@ -74,7 +74,7 @@ func (m *model) work(t *rapid.T) {
 			steps = append(steps, m.assume)
 		}
 	default:
-		steps = append(oftener(m.see, 3), m.planPoll)
+		steps = append(oftener(m.see, 3), m.planPoll, m.hand)
 	}
 	rapid.SampledFrom(steps).Draw(t, "step")(t, f)
 }
@@ -145,20 +145,22 @@ func (m *model) reopen() {
 	}
 }
 
-// save commits a transaction, as SaveCases does: new rows as they were made, then changed ones, the order where there
-// are events.
+// save commits a transaction, as SaveCases does: new rows as they were made, then changed ones (their plans only where
+// they were replanned), the order where there are events.
 func (m *model) save(t *rapid.T) {
 	for _, f := range m.c.New {
 		m.ids = append(m.ids, f.ID)
 		m.rows[f.ID] = order.Fulfillment{
 			ID: f.ID, AccountID: f.AccountID, OrderID: f.OrderID, LineID: f.LineID, ReplacesID: f.ReplacesID, Excluded: f.Excluded,
 			Quantity: f.Quantity, Status: order.FulfillmentPending, Generation: 1, Currency: f.Currency, CreatedAt: m.now, UpdatedAt: m.now,
+			ScheduledAt: f.ScheduledAt,
 		}
 	}
 	for changed := range m.c.Changed {
 		row := *m.c.Find(changed)
 		if was := m.rows[changed]; !m.c.Replanned[changed] {
-			row.Quantity, row.Excluded, row.ScheduledAt, row.RerouteAsked = was.Quantity, was.Excluded, was.ScheduledAt, was.RerouteAsked
+			row.Quantity, row.Excluded, row.ScheduledAt = was.Quantity, was.Excluded, was.ScheduledAt
+			row.RerouteAsked, row.RerouteSame = was.RerouteAsked, was.RerouteSame
 		}
 		m.rows[changed] = row
 	}

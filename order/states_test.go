@@ -143,7 +143,10 @@ func orderSteps(t *testing.T) (edges map[[2]order.Status]bool, ends map[order.St
 func situationOf(c *order.Case) string {
 	parts := make([]string, 0, len(c.Fulfillments))
 	for _, f := range c.Fulfillments {
-		parts = append(parts, fmt.Sprint(f.Status, f.Quantity, f.Delivered, f.CancelAsked, f.Reserved.IsPos()))
+		replaced := slices.ContainsFunc(c.Fulfillments, func(other *order.Fulfillment) bool {
+			return other.ReplacesID != nil && *other.ReplacesID == f.ID
+		})
+		parts = append(parts, fmt.Sprint(f.Status, f.Quantity, f.Delivered, f.CancelAsked, f.RerouteAsked, f.Reserved.IsPos(), replaced))
 	}
 	slices.Sort(parts)
 	return fmt.Sprint(c.Order.Quantity, c.Order.CancelAsked, c.Order.Expired, parts)
@@ -179,6 +182,9 @@ func stepsFrom(c *order.Case) (steps []func(*order.Case) error) {
 		of(func(c *order.Case, f *order.Fulfillment) error { return c.Lost(f, "timeout") })
 		of(func(c *order.Case, f *order.Fulfillment) error { return c.Retry(f, "busy", false) })
 		of((*order.Case).Resubmit)
+		of(func(c *order.Case, f *order.Fulfillment) error { _, err := c.RetryNow(f); return err })
+		of(func(c *order.Case, f *order.Fulfillment) error { _, err := c.Reroute(f, true); return err })
+		of(func(c *order.Case, f *order.Fulfillment) error { _, err := c.Cancel(f); return err })
 		of(func(c *order.Case, f *order.Fulfillment) error { return c.Unassign(f, "paused") })
 		of((*order.Case).RequestCancel)
 		of(func(c *order.Case, f *order.Fulfillment) error {

@@ -28,15 +28,16 @@ func TestEnumerationsAreTheCores(t *testing.T) {
 	}
 
 	for enumeration, core := range map[string]struct{ folder, typeName string }{
-		"AttemptClass":      {"order", "Class"},
-		"AttemptOperation":  {"order", "Operation"},
-		"AttemptState":      {"order", "AttemptState"},
-		"FulfillmentStatus": {"order", "FulfillmentStatus"},
-		"LedgerEntryKind":   {"order", "EntryKind"},
-		"OrderEventKind":    {"order", "EventKind"},
-		"OrderStatus":       {"order", "Status"},
-		"Role":              {"account", "Role"},
-		"RoutingReason":     {"routing", "Reason"},
+		"AttemptClass":          {"order", "Class"},
+		"AttemptOperation":      {"order", "Operation"},
+		"AttemptState":          {"order", "AttemptState"},
+		"FulfillmentResolution": {"order", "Resolution"},
+		"FulfillmentStatus":     {"order", "FulfillmentStatus"},
+		"LedgerEntryKind":       {"order", "EntryKind"},
+		"OrderEventKind":        {"order", "EventKind"},
+		"OrderStatus":           {"order", "Status"},
+		"Role":                  {"account", "Role"},
+		"RoutingReason":         {"routing", "Reason"},
 
 		"RoutingLateAction": {"routing", "LateAction"}, "RoutingPolicyState": {"routing", "State"}, "RoutingScorerKind": {"routing", "Kind"},
 

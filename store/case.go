@@ -133,6 +133,7 @@ func (t *Tx) replanFulfillments(ctx context.Context, list []*order.Fulfillment) 
 		ExcludedIds:   column(list, func(f fulfillment) string { return textOfIDs(f.Excluded) }),
 		ScheduledAts:  column(list, func(f fulfillment) string { return textOfTime(f.ScheduledAt) }),
 		RerouteAskeds: column(list, func(f fulfillment) bool { return f.RerouteAsked }),
+		RerouteSames:  column(list, func(f fulfillment) bool { return f.RerouteSame }),
 	})
 	return wroteAll("replan fulfillments", count, len(list), err)
 }

@@ -157,3 +157,13 @@ func (t *Tx) Providers(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*ord
 	}
 	return providers, nil
 }
+
+// LockExternal returns which fulfillments have a provider's order of this id. Until the transaction ends, nobody else who
+// asks so gets an answer for the same order.
+func (t *Tx) LockExternal(ctx context.Context, providerID uuid.UUID, externalID string) ([]uuid.UUID, error) {
+	if err := t.queries.FulfillmentExternalLock(ctx, providerID, externalID); err != nil {
+		return nil, domainError("lock external order", err)
+	}
+	holders, err := t.queries.FulfillmentByExternal(ctx, externalID, providerID)
+	return holders, domainError("read external order", err)
+}

@@ -57,7 +57,7 @@ func eventRules() []rule {
 	}
 }
 
-// derivedStatus is order.Derive once more, in other words.
+// derivedStatus is order.Derive once more, in other words. What was replaced counts only by what it delivered.
 const derivedStatus = `
 	SELECT 'order ' || o.id || ' is ' || o.status || ', not ' || t.status FROM orders o
 	CROSS JOIN LATERAL (
@@ -78,7 +78,8 @@ const derivedStatus = `
 				count(*) FILTER (WHERE f.status IN (` + untouchedStates + `)) AS untouched,
 				count(*) FILTER (WHERE f.status NOT IN (` + finalStates + `)
 					AND (f.cancel_asked OR f.status = 'CANCEL_REQUESTED')) AS canceling,
-				count(*) FILTER (WHERE f.status = 'FAILED') AS failed,
-				count(*) FILTER (WHERE f.status = 'CANCELED') AS canceled
-			FROM fulfillments f WHERE f.order_id = o.id) tally) t
+				count(*) FILTER (WHERE f.status = 'FAILED' AND n.id IS NULL) AS failed,
+				count(*) FILTER (WHERE f.status = 'CANCELED' AND n.id IS NULL) AS canceled
+			FROM fulfillments f LEFT JOIN fulfillments n ON n.replaces_id = f.id AND n.order_id = o.id
+			WHERE f.order_id = o.id) tally) t
 	WHERE t.status <> o.status AND o.status <> 'DRAFT'`

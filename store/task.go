@@ -188,7 +188,8 @@ func (t *Tx) TaskTakeBack(ctx context.Context, term time.Duration, limit int) ([
 	}), nil
 }
 
-// TaskRevoke ends the unclaimed tasks of a kind of these fulfillments as REVOKED and returns their results.
+// TaskRevoke ends the unclaimed tasks of a kind of these fulfillments as REVOKED and returns their results. What is being
+// claimed is passed over: its worker finds nothing to do.
 func (t *Tx) TaskRevoke(ctx context.Context, fulfillmentIDs []uuid.UUID, kind task.Kind) ([]task.Task, error) {
 	if len(fulfillmentIDs) == 0 {
 		return nil, nil
@@ -224,4 +225,29 @@ func (t *Tx) TaskPrioritize(ctx context.Context, fulfillmentIDs []uuid.UUID, pri
 		return nil, domainError("prioritize tasks", err)
 	}
 	return column(moved, taskOf), nil
+}
+
+// TaskMove has the DISPATCH tasks of fulfillments run at a time, and tells which fulfillments have none. What is being
+// claimed is passed over.
+func (t *Tx) TaskMove(ctx context.Context, due map[uuid.UUID]time.Time) (without map[uuid.UUID]bool, err error) {
+	fulfillmentIDs, dueAts := make([]uuid.UUID, 0, len(due)), make([]time.Time, 0, len(due))
+	without = make(map[uuid.UUID]bool, len(due))
+	for id, at := range due {
+		fulfillmentIDs, dueAts, without[id] = append(fulfillmentIDs, id), append(dueAts, at), true
+	}
+	dispatching, err := t.queries.TaskDispatching(ctx, fulfillmentIDs)
+	if err != nil {
+		return nil, domainError("read tasks", err)
+	}
+	for _, row := range dispatching {
+		delete(without, row.FulfillmentID)
+	}
+	return without, domainError("move tasks", t.queries.TaskMove(ctx, fulfillmentIDs, dueAts))
+}
+
+// TaskDispatching tells whether somebody has claimed a fulfillment's DISPATCH task. Its order must be locked: who claims
+// the task later waits for that.
+func (t *Tx) TaskDispatching(ctx context.Context, fulfillmentID uuid.UUID) (bool, error) {
+	dispatching, err := t.queries.TaskDispatching(ctx, []uuid.UUID{fulfillmentID})
+	return len(dispatching) > 0 && dispatching[0].Claimed, domainError("read tasks", err)
 }

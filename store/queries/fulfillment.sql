@@ -40,9 +40,10 @@ WHERE f.id = u.id;
 -- name: FulfillmentReplan :execrows
 -- What people and plans change, seldom: kept out of FulfillmentUpdate, which every step of every fulfillment runs.
 UPDATE fulfillments f SET quantity = u.quantity, excluded = u.excluded::uuid[], scheduled_at = u.scheduled_at::timestamptz,
-    reroute_asked = u.reroute_asked
+    reroute_asked = u.reroute_asked, reroute_same = u.reroute_same
 FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@quantities::int[]) AS quantity, unnest(@excluded_ids::text[]) AS excluded,
-        NULLIF(unnest(@scheduled_ats::text[]), '') AS scheduled_at, unnest(@reroute_askeds::boolean[]) AS reroute_asked) u
+        NULLIF(unnest(@scheduled_ats::text[]), '') AS scheduled_at, unnest(@reroute_askeds::boolean[]) AS reroute_asked,
+        unnest(@reroute_sames::boolean[]) AS reroute_same) u
 WHERE f.id = u.id;
 
 -- name: FulfillmentDuePolls :many
@@ -142,3 +143,25 @@ FROM (SELECT w.id FROM tasks w JOIN fulfillments f ON f.id = w.fulfillment_id
         AND f.status = 'UNROUTABLE'
       ORDER BY w.id FOR UPDATE OF w SKIP LOCKED) waiting
 WHERE t.id = waiting.id;
+
+-- name: FulfillmentExternalLock :exec
+-- Of those who give the same order of a provider to a fulfillment, one after the other.
+SELECT pg_advisory_xact_lock(hashtextextended((@provider_id::uuid)::text || ' ' || @external_id::text, 7));
+
+-- name: FulfillmentByExternal :many
+SELECT id FROM fulfillments WHERE external_id = @external_id::text AND provider_id = @provider_id::uuid ORDER BY id LIMIT 2;
+
+-- name: TaskDispatching :many
+-- For which of these fulfillments a DISPATCH task waits, or is claimed. Their orders are locked by the caller.
+SELECT fulfillment_id::uuid AS fulfillment_id, bool_or(claim_token IS NOT NULL)::boolean AS claimed FROM tasks
+WHERE fulfillment_id = ANY(@fulfillment_ids::uuid[]) AND kind = 'DISPATCH' GROUP BY 1 ORDER BY 1;
+
+-- name: TaskMove :exec
+-- What is locked is being claimed: its worker will find the fulfillment as it is then.
+UPDATE tasks t SET due_at = w.due_at, announced_at = NULL, parked = false
+FROM (SELECT f.id, u.due_at FROM tasks f
+      JOIN (SELECT unnest(@fulfillment_ids::uuid[]) AS fulfillment_id, unnest(@due_ats::timestamptz[]) AS due_at) u
+        ON u.fulfillment_id = f.fulfillment_id
+      WHERE f.kind = 'DISPATCH' AND f.claim_token IS NULL
+      ORDER BY f.id FOR UPDATE OF f SKIP LOCKED) w
+WHERE t.id = w.id;
