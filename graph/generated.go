@@ -93,6 +93,12 @@ type MutationResolver interface {
 	ReleaseOrder(ctx context.Context, input ReleaseOrderInput) (*ReleaseOrderPayload, error)
 	ExpediteOrder(ctx context.Context, input ExpediteOrderInput) (*ExpediteOrderPayload, error)
 	AddOrderNote(ctx context.Context, input AddOrderNoteInput) (*AddOrderNotePayload, error)
+	RetryFulfillment(ctx context.Context, input RetryFulfillmentInput) (*RetryFulfillmentPayload, error)
+	RerouteFulfillment(ctx context.Context, input RerouteFulfillmentInput) (*RerouteFulfillmentPayload, error)
+	CancelFulfillment(ctx context.Context, input CancelFulfillmentInput) (*CancelFulfillmentPayload, error)
+	ResolveFulfillment(ctx context.Context, input ResolveFulfillmentInput) (*ResolveFulfillmentPayload, error)
+	SplitFulfillment(ctx context.Context, input SplitFulfillmentInput) (*SplitFulfillmentPayload, error)
+	RescheduleFulfillment(ctx context.Context, input RescheduleFulfillmentInput) (*RescheduleFulfillmentPayload, error)
 	CreateProvider(ctx context.Context, input CreateProviderInput) (*CreateProviderPayload, error)
 	UpdateProvider(ctx context.Context, input UpdateProviderInput) (*UpdateProviderPayload, error)
 	PauseProvider(ctx context.Context, input PauseProviderInput) (*PauseProviderPayload, error)
@@ -229,6 +235,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ApiKeySort", ec.unmarshalInputApiKeySort),
 			graphql.NewInputUnmarshaler("AuditEntryFilter", ec.unmarshalInputAuditEntryFilter),
 			graphql.NewInputUnmarshaler("AuditEntrySort", ec.unmarshalInputAuditEntrySort),
+			graphql.NewInputUnmarshaler("CancelFulfillmentInput", ec.unmarshalInputCancelFulfillmentInput),
 			graphql.NewInputUnmarshaler("CancelOrderInput", ec.unmarshalInputCancelOrderInput),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
 			graphql.NewInputUnmarshaler("CreateOfferInput", ec.unmarshalInputCreateOfferInput),
@@ -257,7 +264,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ProviderSort", ec.unmarshalInputProviderSort),
 			graphql.NewInputUnmarshaler("PublishRoutingPolicyInput", ec.unmarshalInputPublishRoutingPolicyInput),
 			graphql.NewInputUnmarshaler("ReleaseOrderInput", ec.unmarshalInputReleaseOrderInput),
+			graphql.NewInputUnmarshaler("RerouteFulfillmentInput", ec.unmarshalInputRerouteFulfillmentInput),
+			graphql.NewInputUnmarshaler("RescheduleFulfillmentInput", ec.unmarshalInputRescheduleFulfillmentInput),
+			graphql.NewInputUnmarshaler("ResolveFulfillmentInput", ec.unmarshalInputResolveFulfillmentInput),
 			graphql.NewInputUnmarshaler("ResumeProviderInput", ec.unmarshalInputResumeProviderInput),
+			graphql.NewInputUnmarshaler("RetryFulfillmentInput", ec.unmarshalInputRetryFulfillmentInput),
 			graphql.NewInputUnmarshaler("RevokeApiKeyInput", ec.unmarshalInputRevokeApiKeyInput),
 			graphql.NewInputUnmarshaler("RoutingPolicyFilter", ec.unmarshalInputRoutingPolicyFilter),
 			graphql.NewInputUnmarshaler("RoutingPolicySort", ec.unmarshalInputRoutingPolicySort),
@@ -268,6 +279,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SessionFilter", ec.unmarshalInputSessionFilter),
 			graphql.NewInputUnmarshaler("SessionSort", ec.unmarshalInputSessionSort),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
+			graphql.NewInputUnmarshaler("SplitFulfillmentInput", ec.unmarshalInputSplitFulfillmentInput),
 			graphql.NewInputUnmarshaler("TaskResultFilter", ec.unmarshalInputTaskResultFilter),
 			graphql.NewInputUnmarshaler("TaskResultSort", ec.unmarshalInputTaskResultSort),
 			graphql.NewInputUnmarshaler("UpdateOfferInput", ec.unmarshalInputUpdateOfferInput),
@@ -774,6 +786,42 @@ type Mutation @allow(roles: [ADMIN]) {
     "Which order, and what is remarked."
     input: AddOrderNoteInput!
   ): AddOrderNotePayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
+  """
+  Tries a fulfillment again now. What waits for a provider is sent, what is UNKNOWN is asked after. What has failed or was
+  canceled is replaced by a new fulfillment of the part that never arrived, which is answered and reopens the order.
+  """
+  retryFulfillment(
+    "Which fulfillment."
+    input: RetryFulfillmentInput!
+  ): RetryFulfillmentPayload! @allow(roles: [ADMIN, OPERATOR])
+  """
+  Has another provider do what a fulfillment has not delivered yet: at once where no provider has it, else once its provider has
+  confirmed that it canceled it. Refused with CONFLICT while the fulfillment is UNKNOWN.
+  """
+  rerouteFulfillment(
+    "Which fulfillment, and whether its provider may be chosen again."
+    input: RerouteFulfillmentInput!
+  ): RerouteFulfillmentPayload! @allow(roles: [ADMIN, OPERATOR])
+  "Cancels a fulfillment: at once where no provider has it, else by asking its provider. What was delivered stays delivered and paid."
+  cancelFulfillment(
+    "Which fulfillment."
+    input: CancelFulfillmentInput!
+  ): CancelFulfillmentPayload! @allow(roles: [ADMIN, OPERATOR])
+  "Settles an UNKNOWN fulfillment by what a person found out at its provider. It leaves an audit entry."
+  resolveFulfillment(
+    "Which fulfillment, and what was found out."
+    input: ResolveFulfillmentInput!
+  ): ResolveFulfillmentPayload! @allow(roles: [ADMIN, OPERATOR])
+  "Gives the quantity of what no provider has yet to several fulfillments."
+  splitFulfillment(
+    "Which fulfillment, and into what."
+    input: SplitFulfillmentInput!
+  ): SplitFulfillmentPayload! @allow(roles: [ADMIN, OPERATOR])
+  "Has what no provider has yet sent at another time."
+  rescheduleFulfillment(
+    "Which fulfillment, and when."
+    input: RescheduleFulfillmentInput!
+  ): RescheduleFulfillmentPayload! @allow(roles: [ADMIN, OPERATOR])
   "Adds a provider."
   createProvider(
     "What it is and how it is reached."
@@ -1369,6 +1417,14 @@ enum OrderEventKind {
   ORDER_EXPEDITED
   "A person put a remark on the timeline."
   NOTE_ADDED
+  "Somebody had a fulfillment tried again."
+  FULFILLMENT_RETRY_REQUESTED
+  "Somebody, or a rule, wants another provider to do the rest of a fulfillment."
+  FULFILLMENT_REROUTE_REQUESTED
+  "A person settled what became of a fulfillment."
+  FULFILLMENT_RESOLVED
+  "A fulfillment is sent at another time."
+  FULFILLMENT_RESCHEDULED
 }
 
 "A page of events."
@@ -1433,7 +1489,7 @@ type Fulfillment implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIE
   provider: Provider
   "By which offer; null until it was routed."
   offer: Offer
-  "The rejected fulfillment whose quantity this one took over."
+  "The ended fulfillment whose undelivered quantity this one took over."
   replaces: Fulfillment
   "Where it stands."
   status: FulfillmentStatus!
@@ -1459,6 +1515,10 @@ type Fulfillment implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIE
   attention: String
   "Whether its cancellation was asked for and not yet answered."
   isCancelAsked: Boolean!
+  "Whether the rest of it goes to another fulfillment once its provider has canceled it."
+  isRerouteAsked: Boolean!
+  "When it is to be sent; null: as soon as possible."
+  scheduledAt: DateTime
   "The calls to providers for it, the earliest first."
   attempts(
     "How many from the start of the list: 1 to 100; 20 where neither first nor last is given."
@@ -1573,6 +1633,112 @@ input FulfillmentSort {
 enum FulfillmentSortField {
   "When they were made."
   CREATED_AT
+}
+
+"Which fulfillment is tried again."
+input RetryFulfillmentInput {
+  "The fulfillment's id."
+  id: ID!
+}
+
+"What became of retryFulfillment."
+type RetryFulfillmentPayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The fulfillment, or the one that replaces it; null where that can't be done."
+  fulfillment: Fulfillment
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which fulfillment goes to another provider."
+input RerouteFulfillmentInput {
+  "The fulfillment's id."
+  id: ID!
+  "Whether its provider must not be chosen again."
+  excludeProvider: Boolean! = true
+}
+
+"What became of rerouteFulfillment."
+type RerouteFulfillmentPayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The fulfillment, or the one that replaces it; null where that can't be done."
+  fulfillment: Fulfillment
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which fulfillment is canceled."
+input CancelFulfillmentInput {
+  "The fulfillment's id."
+  id: ID!
+}
+
+"What became of cancelFulfillment."
+type CancelFulfillmentPayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The fulfillment, or the one that replaces it; null where that can't be done."
+  fulfillment: Fulfillment
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"What a person can find out about an unknown outcome."
+enum FulfillmentResolution {
+  "The provider has it."
+  ACCEPTED
+  "The provider surely has not, and never will: it is tried again, under a new key."
+  ABSENT
+}
+
+"What became of an UNKNOWN fulfillment."
+input ResolveFulfillmentInput {
+  "The fulfillment's id."
+  id: ID!
+  "What was found out."
+  outcome: FulfillmentResolution!
+  "The provider's own id of it; needed with ACCEPTED, left out with ABSENT."
+  externalId: String
+  "How it was found out, for the audit entry; at most 1000 characters."
+  note: String
+}
+
+"What became of resolveFulfillment."
+type ResolveFulfillmentPayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The fulfillment, or the one that replaces it; null where that can't be done."
+  fulfillment: Fulfillment
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Into what a fulfillment is split."
+input SplitFulfillmentInput {
+  "The fulfillment's id."
+  id: ID!
+  "How many units each part has: 2 to 100 parts that add up to the fulfillment's quantity."
+  quantities: [Int!]!
+}
+
+"What became of splitFulfillment."
+type SplitFulfillmentPayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The fulfillment as it is now; null where it can't be split."
+  fulfillment: Fulfillment
+  "All parts, the fulfillment itself first; empty where it can't be split."
+  fulfillments: [Fulfillment!]!
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"When a fulfillment is sent."
+input RescheduleFulfillmentInput {
+  "The fulfillment's id."
+  id: ID!
+  "When, before the order's deadline; null, or a time that has passed: now."
+  at: DateTime
+}
+
+"What became of rescheduleFulfillment."
+type RescheduleFulfillmentPayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The fulfillment, or the one that replaces it; null where that can't be done."
+  fulfillment: Fulfillment
+  "What is wrong with the input."
+  userErrors: [UserError!]!
 }
 
 "One create or cancel call to a provider. It is written down before the first byte is sent."
@@ -4157,6 +4323,16 @@ func (ec *executionContext) childFields_AuditEntryEdge(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type AuditEntryEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_CancelFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fulfillment":
+		return ec.fieldContext_CancelFulfillmentPayload_fulfillment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CancelFulfillmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelFulfillmentPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CancelOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "order":
@@ -4321,6 +4497,10 @@ func (ec *executionContext) childFields_Fulfillment(ctx context.Context, field g
 		return ec.fieldContext_Fulfillment_attention(ctx, field)
 	case "isCancelAsked":
 		return ec.fieldContext_Fulfillment_isCancelAsked(ctx, field)
+	case "isRerouteAsked":
+		return ec.fieldContext_Fulfillment_isRerouteAsked(ctx, field)
+	case "scheduledAt":
+		return ec.fieldContext_Fulfillment_scheduledAt(ctx, field)
 	case "attempts":
 		return ec.fieldContext_Fulfillment_attempts(ctx, field)
 	case "decision":
@@ -4869,6 +5049,36 @@ func (ec *executionContext) childFields_ReleaseOrderPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type ReleaseOrderPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RerouteFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fulfillment":
+		return ec.fieldContext_RerouteFulfillmentPayload_fulfillment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RerouteFulfillmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RerouteFulfillmentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RescheduleFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fulfillment":
+		return ec.fieldContext_RescheduleFulfillmentPayload_fulfillment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RescheduleFulfillmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RescheduleFulfillmentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ResolveFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fulfillment":
+		return ec.fieldContext_ResolveFulfillmentPayload_fulfillment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ResolveFulfillmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResolveFulfillmentPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ResumeProviderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "provider":
@@ -4877,6 +5087,16 @@ func (ec *executionContext) childFields_ResumeProviderPayload(ctx context.Contex
 		return ec.fieldContext_ResumeProviderPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ResumeProviderPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RetryFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fulfillment":
+		return ec.fieldContext_RetryFulfillmentPayload_fulfillment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RetryFulfillmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetryFulfillmentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RevokeApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5183,6 +5403,18 @@ func (ec *executionContext) childFields_SignOutPayload(ctx context.Context, fiel
 		return ec.fieldContext_SignOutPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SignOutPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SplitFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fulfillment":
+		return ec.fieldContext_SplitFulfillmentPayload_fulfillment(ctx, field)
+	case "fulfillments":
+		return ec.fieldContext_SplitFulfillmentPayload_fulfillments(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SplitFulfillmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SplitFulfillmentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Statistics(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5599,6 +5831,20 @@ func (ec *executionContext) field_Mutation_addOrderNote_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_cancelFulfillment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (CancelFulfillmentInput, error) {
+			return ec.unmarshalNCancelFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelFulfillmentInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_cancelOrder_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -5795,12 +6041,68 @@ func (ec *executionContext) field_Mutation_releaseOrder_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_rerouteFulfillment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (RerouteFulfillmentInput, error) {
+			return ec.unmarshalNRerouteFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRerouteFulfillmentInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_rescheduleFulfillment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (RescheduleFulfillmentInput, error) {
+			return ec.unmarshalNRescheduleFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRescheduleFulfillmentInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_resolveFulfillment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (ResolveFulfillmentInput, error) {
+			return ec.unmarshalNResolveFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐResolveFulfillmentInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_resumeProvider_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (ResumeProviderInput, error) {
 			return ec.unmarshalNResumeProviderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐResumeProviderInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_retryFulfillment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (RetryFulfillmentInput, error) {
+			return ec.unmarshalNRetryFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryFulfillmentInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5829,6 +6131,20 @@ func (ec *executionContext) field_Mutation_signIn_args(ctx context.Context, rawA
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (SignInInput, error) {
 			return ec.unmarshalNSignInInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐSignInInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_splitFulfillment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (SplitFulfillmentInput, error) {
+			return ec.unmarshalNSplitFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐSplitFulfillmentInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -8455,6 +8771,70 @@ func (ec *executionContext) fieldContext_AuditEntryEdge_node(_ context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _CancelFulfillmentPayload_fulfillment(ctx context.Context, field graphql.CollectedField, obj *CancelFulfillmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CancelFulfillmentPayload_fulfillment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fulfillment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Fulfillment) graphql.Marshaler {
+			return ec.marshalOFulfillment2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFulfillment(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CancelFulfillmentPayload_fulfillment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CancelFulfillmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Fulfillment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CancelFulfillmentPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *CancelFulfillmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CancelFulfillmentPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CancelFulfillmentPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CancelFulfillmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _CancelOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *CancelOrderPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9749,6 +10129,52 @@ func (ec *executionContext) _Fulfillment_isCancelAsked(ctx context.Context, fiel
 }
 func (ec *executionContext) fieldContext_Fulfillment_isCancelAsked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Fulfillment_isRerouteAsked(ctx context.Context, field graphql.CollectedField, obj *order.Fulfillment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Fulfillment_isRerouteAsked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RerouteAsked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Fulfillment_isRerouteAsked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Fulfillment_scheduledAt(ctx context.Context, field graphql.CollectedField, obj *order.Fulfillment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Fulfillment_scheduledAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ScheduledAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Fulfillment_scheduledAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, "DateTime")
 }
 
 func (ec *executionContext) _Fulfillment_attempts(ctx context.Context, field graphql.CollectedField, obj *order.Fulfillment) (ret graphql.Marshaler) {
@@ -11116,6 +11542,270 @@ func (ec *executionContext) fieldContext_Mutation_addOrderNote(ctx context.Conte
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_addOrderNote_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_retryFulfillment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_retryFulfillment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RetryFulfillment(ctx, fc.Args["input"].(RetryFulfillmentInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RetryFulfillmentPayload) graphql.Marshaler {
+			return ec.marshalNRetryFulfillmentPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryFulfillmentPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_retryFulfillment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RetryFulfillmentPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_retryFulfillment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_rerouteFulfillment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_rerouteFulfillment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RerouteFulfillment(ctx, fc.Args["input"].(RerouteFulfillmentInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RerouteFulfillmentPayload) graphql.Marshaler {
+			return ec.marshalNRerouteFulfillmentPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRerouteFulfillmentPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_rerouteFulfillment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RerouteFulfillmentPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_rerouteFulfillment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_cancelFulfillment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_cancelFulfillment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CancelFulfillment(ctx, fc.Args["input"].(CancelFulfillmentInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *CancelFulfillmentPayload) graphql.Marshaler {
+			return ec.marshalNCancelFulfillmentPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelFulfillmentPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_cancelFulfillment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CancelFulfillmentPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_cancelFulfillment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_resolveFulfillment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_resolveFulfillment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ResolveFulfillment(ctx, fc.Args["input"].(ResolveFulfillmentInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ResolveFulfillmentPayload) graphql.Marshaler {
+			return ec.marshalNResolveFulfillmentPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐResolveFulfillmentPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_resolveFulfillment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ResolveFulfillmentPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_resolveFulfillment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_splitFulfillment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_splitFulfillment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().SplitFulfillment(ctx, fc.Args["input"].(SplitFulfillmentInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SplitFulfillmentPayload) graphql.Marshaler {
+			return ec.marshalNSplitFulfillmentPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSplitFulfillmentPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_splitFulfillment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SplitFulfillmentPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_splitFulfillment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_rescheduleFulfillment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_rescheduleFulfillment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RescheduleFulfillment(ctx, fc.Args["input"].(RescheduleFulfillmentInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RescheduleFulfillmentPayload) graphql.Marshaler {
+			return ec.marshalNRescheduleFulfillmentPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRescheduleFulfillmentPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_rescheduleFulfillment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RescheduleFulfillmentPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_rescheduleFulfillment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -16620,6 +17310,198 @@ func (ec *executionContext) fieldContext_ReleaseOrderPayload_userErrors(_ contex
 	return fc, nil
 }
 
+func (ec *executionContext) _RerouteFulfillmentPayload_fulfillment(ctx context.Context, field graphql.CollectedField, obj *RerouteFulfillmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RerouteFulfillmentPayload_fulfillment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fulfillment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Fulfillment) graphql.Marshaler {
+			return ec.marshalOFulfillment2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFulfillment(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RerouteFulfillmentPayload_fulfillment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RerouteFulfillmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Fulfillment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RerouteFulfillmentPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *RerouteFulfillmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RerouteFulfillmentPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RerouteFulfillmentPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RerouteFulfillmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RescheduleFulfillmentPayload_fulfillment(ctx context.Context, field graphql.CollectedField, obj *RescheduleFulfillmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RescheduleFulfillmentPayload_fulfillment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fulfillment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Fulfillment) graphql.Marshaler {
+			return ec.marshalOFulfillment2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFulfillment(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RescheduleFulfillmentPayload_fulfillment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RescheduleFulfillmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Fulfillment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RescheduleFulfillmentPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *RescheduleFulfillmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RescheduleFulfillmentPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RescheduleFulfillmentPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RescheduleFulfillmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ResolveFulfillmentPayload_fulfillment(ctx context.Context, field graphql.CollectedField, obj *ResolveFulfillmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ResolveFulfillmentPayload_fulfillment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fulfillment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Fulfillment) graphql.Marshaler {
+			return ec.marshalOFulfillment2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFulfillment(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ResolveFulfillmentPayload_fulfillment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ResolveFulfillmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Fulfillment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ResolveFulfillmentPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *ResolveFulfillmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ResolveFulfillmentPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ResolveFulfillmentPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ResolveFulfillmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ResumeProviderPayload_provider(ctx context.Context, field graphql.CollectedField, obj *ResumeProviderPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -16674,6 +17556,70 @@ func (ec *executionContext) _ResumeProviderPayload_userErrors(ctx context.Contex
 func (ec *executionContext) fieldContext_ResumeProviderPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ResumeProviderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RetryFulfillmentPayload_fulfillment(ctx context.Context, field graphql.CollectedField, obj *RetryFulfillmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RetryFulfillmentPayload_fulfillment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fulfillment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Fulfillment) graphql.Marshaler {
+			return ec.marshalOFulfillment2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFulfillment(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RetryFulfillmentPayload_fulfillment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RetryFulfillmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Fulfillment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RetryFulfillmentPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *RetryFulfillmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RetryFulfillmentPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RetryFulfillmentPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RetryFulfillmentPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -19140,6 +20086,102 @@ func (ec *executionContext) _SignOutPayload_userErrors(ctx context.Context, fiel
 func (ec *executionContext) fieldContext_SignOutPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "SignOutPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SplitFulfillmentPayload_fulfillment(ctx context.Context, field graphql.CollectedField, obj *SplitFulfillmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SplitFulfillmentPayload_fulfillment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fulfillment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Fulfillment) graphql.Marshaler {
+			return ec.marshalOFulfillment2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFulfillment(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SplitFulfillmentPayload_fulfillment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SplitFulfillmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Fulfillment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SplitFulfillmentPayload_fulfillments(ctx context.Context, field graphql.CollectedField, obj *SplitFulfillmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SplitFulfillmentPayload_fulfillments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fulfillments, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fulfillment) graphql.Marshaler {
+			return ec.marshalNFulfillment2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFulfillmentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SplitFulfillmentPayload_fulfillments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SplitFulfillmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Fulfillment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SplitFulfillmentPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *SplitFulfillmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SplitFulfillmentPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SplitFulfillmentPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SplitFulfillmentPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -22415,6 +23457,48 @@ func UnmarshalAuditEntrySort(ctx context.Context, raw any) (AuditEntrySort, erro
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputCancelFulfillmentInput(ctx context.Context, obj any) (CancelFulfillmentInput, error) {
+	var it CancelFulfillmentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCancelFulfillmentInput unmarshals raw into the CancelFulfillmentInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCancelFulfillmentInput(ctx context.Context, raw any) (CancelFulfillmentInput, error) {
+	var out CancelFulfillmentInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CancelFulfillmentInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputCancelOrderInput(ctx context.Context, obj any) (CancelOrderInput, error) {
 	var it CancelOrderInput
 	if obj == nil {
@@ -24193,6 +25277,171 @@ func UnmarshalReleaseOrderInput(ctx context.Context, raw any) (ReleaseOrderInput
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputRerouteFulfillmentInput(ctx context.Context, obj any) (RerouteFulfillmentInput, error) {
+	var it RerouteFulfillmentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["excludeProvider"]; !present {
+		asMap["excludeProvider"] = true
+	}
+
+	fieldsInOrder := [...]string{"id", "excludeProvider"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "excludeProvider":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("excludeProvider"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExcludeProvider = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRerouteFulfillmentInput unmarshals raw into the RerouteFulfillmentInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRerouteFulfillmentInput(ctx context.Context, raw any) (RerouteFulfillmentInput, error) {
+	var out RerouteFulfillmentInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RerouteFulfillmentInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRescheduleFulfillmentInput(ctx context.Context, obj any) (RescheduleFulfillmentInput, error) {
+	var it RescheduleFulfillmentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "at"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "at":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("at"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.At = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRescheduleFulfillmentInput unmarshals raw into the RescheduleFulfillmentInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRescheduleFulfillmentInput(ctx context.Context, raw any) (RescheduleFulfillmentInput, error) {
+	var out RescheduleFulfillmentInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RescheduleFulfillmentInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputResolveFulfillmentInput(ctx context.Context, obj any) (ResolveFulfillmentInput, error) {
+	var it ResolveFulfillmentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "outcome", "externalId", "note"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "outcome":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("outcome"))
+			data, err := ec.unmarshalNFulfillmentResolution2githubᚗcomᚋboostressᚋboostressᚋorderᚐResolution(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Outcome = data
+		case "externalId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("externalId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExternalID = data
+		case "note":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("note"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Note = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalResolveFulfillmentInput unmarshals raw into the ResolveFulfillmentInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalResolveFulfillmentInput(ctx context.Context, raw any) (ResolveFulfillmentInput, error) {
+	var out ResolveFulfillmentInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ResolveFulfillmentInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputResumeProviderInput(ctx context.Context, obj any) (ResumeProviderInput, error) {
 	var it ResumeProviderInput
 	if obj == nil {
@@ -24232,6 +25481,48 @@ func (ec *executionContext) unmarshalInputResumeProviderInput(ctx context.Contex
 func UnmarshalResumeProviderInput(ctx context.Context, raw any) (ResumeProviderInput, error) {
 	var out ResumeProviderInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ResumeProviderInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRetryFulfillmentInput(ctx context.Context, obj any) (RetryFulfillmentInput, error) {
+	var it RetryFulfillmentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRetryFulfillmentInput unmarshals raw into the RetryFulfillmentInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRetryFulfillmentInput(ctx context.Context, raw any) (RetryFulfillmentInput, error) {
+	var out RetryFulfillmentInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RetryFulfillmentInput", raw, &out)
 	return out, err
 }
 
@@ -24736,6 +26027,55 @@ func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj a
 func UnmarshalSignInInput(ctx context.Context, raw any) (SignInInput, error) {
 	var out SignInInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "SignInInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputSplitFulfillmentInput(ctx context.Context, obj any) (SplitFulfillmentInput, error) {
+	var it SplitFulfillmentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "quantities"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "quantities":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quantities"))
+			data, err := ec.unmarshalNInt2ᚕintᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Quantities = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSplitFulfillmentInput unmarshals raw into the SplitFulfillmentInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSplitFulfillmentInput(ctx context.Context, raw any) (SplitFulfillmentInput, error) {
+	var out SplitFulfillmentInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SplitFulfillmentInput", raw, &out)
 	return out, err
 }
 
@@ -26037,6 +27377,44 @@ func (ec *executionContext) _AuditEntryEdge(ctx context.Context, sel ast.Selecti
 	return out
 }
 
+var cancelFulfillmentPayloadImplementors = []string{"CancelFulfillmentPayload"}
+
+func (ec *executionContext) _CancelFulfillmentPayload(ctx context.Context, sel ast.SelectionSet, obj *CancelFulfillmentPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cancelFulfillmentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CancelFulfillmentPayload")
+		case "fulfillment":
+			out.Values[i] = ec._CancelFulfillmentPayload_fulfillment(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CancelFulfillmentPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var cancelOrderPayloadImplementors = []string{"CancelOrderPayload"}
 
 func (ec *executionContext) _CancelOrderPayload(ctx context.Context, sel ast.SelectionSet, obj *CancelOrderPayload) graphql.Marshaler {
@@ -26614,6 +27992,16 @@ func (ec *executionContext) _Fulfillment(ctx context.Context, sel ast.SelectionS
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "isRerouteAsked":
+			out.Values[i] = ec._Fulfillment_isRerouteAsked(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "scheduledAt":
+			out.Values[i] = ec._Fulfillment_scheduledAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "attempts":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -27144,6 +28532,48 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "addOrderNote":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_addOrderNote(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "retryFulfillment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_retryFulfillment(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rerouteFulfillment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_rerouteFulfillment(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cancelFulfillment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_cancelFulfillment(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "resolveFulfillment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_resolveFulfillment(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "splitFulfillment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_splitFulfillment(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rescheduleFulfillment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_rescheduleFulfillment(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -28820,6 +30250,120 @@ func (ec *executionContext) _ReleaseOrderPayload(ctx context.Context, sel ast.Se
 	return out
 }
 
+var rerouteFulfillmentPayloadImplementors = []string{"RerouteFulfillmentPayload"}
+
+func (ec *executionContext) _RerouteFulfillmentPayload(ctx context.Context, sel ast.SelectionSet, obj *RerouteFulfillmentPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rerouteFulfillmentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RerouteFulfillmentPayload")
+		case "fulfillment":
+			out.Values[i] = ec._RerouteFulfillmentPayload_fulfillment(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._RerouteFulfillmentPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var rescheduleFulfillmentPayloadImplementors = []string{"RescheduleFulfillmentPayload"}
+
+func (ec *executionContext) _RescheduleFulfillmentPayload(ctx context.Context, sel ast.SelectionSet, obj *RescheduleFulfillmentPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rescheduleFulfillmentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RescheduleFulfillmentPayload")
+		case "fulfillment":
+			out.Values[i] = ec._RescheduleFulfillmentPayload_fulfillment(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._RescheduleFulfillmentPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var resolveFulfillmentPayloadImplementors = []string{"ResolveFulfillmentPayload"}
+
+func (ec *executionContext) _ResolveFulfillmentPayload(ctx context.Context, sel ast.SelectionSet, obj *ResolveFulfillmentPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, resolveFulfillmentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ResolveFulfillmentPayload")
+		case "fulfillment":
+			out.Values[i] = ec._ResolveFulfillmentPayload_fulfillment(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ResolveFulfillmentPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var resumeProviderPayloadImplementors = []string{"ResumeProviderPayload"}
 
 func (ec *executionContext) _ResumeProviderPayload(ctx context.Context, sel ast.SelectionSet, obj *ResumeProviderPayload) graphql.Marshaler {
@@ -28838,6 +30382,44 @@ func (ec *executionContext) _ResumeProviderPayload(ctx context.Context, sel ast.
 			}
 		case "userErrors":
 			out.Values[i] = ec._ResumeProviderPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var retryFulfillmentPayloadImplementors = []string{"RetryFulfillmentPayload"}
+
+func (ec *executionContext) _RetryFulfillmentPayload(ctx context.Context, sel ast.SelectionSet, obj *RetryFulfillmentPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, retryFulfillmentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RetryFulfillmentPayload")
+		case "fulfillment":
+			out.Values[i] = ec._RetryFulfillmentPayload_fulfillment(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._RetryFulfillmentPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -29871,6 +31453,49 @@ func (ec *executionContext) _SignOutPayload(ctx context.Context, sel ast.Selecti
 			out.Values[i] = graphql.MarshalString("SignOutPayload")
 		case "userErrors":
 			out.Values[i] = ec._SignOutPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var splitFulfillmentPayloadImplementors = []string{"SplitFulfillmentPayload"}
+
+func (ec *executionContext) _SplitFulfillmentPayload(ctx context.Context, sel ast.SelectionSet, obj *SplitFulfillmentPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, splitFulfillmentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SplitFulfillmentPayload")
+		case "fulfillment":
+			out.Values[i] = ec._SplitFulfillmentPayload_fulfillment(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "fulfillments":
+			out.Values[i] = ec._SplitFulfillmentPayload_fulfillments(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._SplitFulfillmentPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -31254,6 +32879,19 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 	return res
 }
 
+func (ec *executionContext) unmarshalNCancelFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelFulfillmentInput(ctx context.Context, v any) (CancelFulfillmentInput, error) {
+	res, err := ec.unmarshalInputCancelFulfillmentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCancelFulfillmentPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelFulfillmentPayload(ctx context.Context, sel ast.SelectionSet, v *CancelFulfillmentPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CancelFulfillmentPayload!")
+		return graphql.Null
+	}
+	return ec._CancelFulfillmentPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNCancelOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelOrderInput(ctx context.Context, v any) (CancelOrderInput, error) {
 	res, err := ec.unmarshalInputCancelOrderInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -31607,6 +33245,21 @@ func (ec *executionContext) marshalNFulfillmentEdge2ᚖgithubᚗcomᚋboostress�
 	return ec._FulfillmentEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNFulfillmentResolution2githubᚗcomᚋboostressᚋboostressᚋorderᚐResolution(ctx context.Context, v any) (order.Resolution, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.Resolution(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFulfillmentResolution2githubᚗcomᚋboostressᚋboostressᚋorderᚐResolution(ctx context.Context, sel ast.SelectionSet, v order.Resolution) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "FulfillmentResolution!")
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNFulfillmentSortField2githubᚗcomᚋboostressᚋboostressᚋgraphᚐFulfillmentSortField(ctx context.Context, v any) (FulfillmentSortField, error) {
 	var res FulfillmentSortField
 	err := res.UnmarshalGQL(v)
@@ -31748,6 +33401,35 @@ func (ec *executionContext) marshalNInt2int(ctx context.Context, sel ast.Selecti
 		graphql.AddInvalidNullFromMarshaler(ctx, "Int!")
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNInt2ᚕintᚄ(ctx context.Context, v any) ([]int, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]int, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNInt2int(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNInt2ᚕintᚄ(ctx context.Context, sel ast.SelectionSet, v []int) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNInt2int(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNLedgerEntry2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐLedgerEntryᚄ(ctx context.Context, sel ast.SelectionSet, v []*order.LedgerEntry) graphql.Marshaler {
@@ -32330,6 +34012,45 @@ func (ec *executionContext) marshalNReleaseOrderPayload2ᚖgithubᚗcomᚋboostr
 	return ec._ReleaseOrderPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNRerouteFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRerouteFulfillmentInput(ctx context.Context, v any) (RerouteFulfillmentInput, error) {
+	res, err := ec.unmarshalInputRerouteFulfillmentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRerouteFulfillmentPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRerouteFulfillmentPayload(ctx context.Context, sel ast.SelectionSet, v *RerouteFulfillmentPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RerouteFulfillmentPayload!")
+		return graphql.Null
+	}
+	return ec._RerouteFulfillmentPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNRescheduleFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRescheduleFulfillmentInput(ctx context.Context, v any) (RescheduleFulfillmentInput, error) {
+	res, err := ec.unmarshalInputRescheduleFulfillmentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRescheduleFulfillmentPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRescheduleFulfillmentPayload(ctx context.Context, sel ast.SelectionSet, v *RescheduleFulfillmentPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RescheduleFulfillmentPayload!")
+		return graphql.Null
+	}
+	return ec._RescheduleFulfillmentPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNResolveFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐResolveFulfillmentInput(ctx context.Context, v any) (ResolveFulfillmentInput, error) {
+	res, err := ec.unmarshalInputResolveFulfillmentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNResolveFulfillmentPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐResolveFulfillmentPayload(ctx context.Context, sel ast.SelectionSet, v *ResolveFulfillmentPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ResolveFulfillmentPayload!")
+		return graphql.Null
+	}
+	return ec._ResolveFulfillmentPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNResumeProviderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐResumeProviderInput(ctx context.Context, v any) (ResumeProviderInput, error) {
 	res, err := ec.unmarshalInputResumeProviderInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -32341,6 +34062,19 @@ func (ec *executionContext) marshalNResumeProviderPayload2ᚖgithubᚗcomᚋboos
 		return graphql.Null
 	}
 	return ec._ResumeProviderPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNRetryFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryFulfillmentInput(ctx context.Context, v any) (RetryFulfillmentInput, error) {
+	res, err := ec.unmarshalInputRetryFulfillmentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRetryFulfillmentPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryFulfillmentPayload(ctx context.Context, sel ast.SelectionSet, v *RetryFulfillmentPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RetryFulfillmentPayload!")
+		return graphql.Null
+	}
+	return ec._RetryFulfillmentPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNRevokeApiKeyInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRevokeAPIKeyInput(ctx context.Context, v any) (RevokeAPIKeyInput, error) {
@@ -32864,6 +34598,19 @@ func (ec *executionContext) unmarshalNSortDirection2githubᚗcomᚋboostressᚋb
 
 func (ec *executionContext) marshalNSortDirection2githubᚗcomᚋboostressᚋboostressᚋgraphᚐSortDirection(ctx context.Context, sel ast.SelectionSet, v SortDirection) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) unmarshalNSplitFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐSplitFulfillmentInput(ctx context.Context, v any) (SplitFulfillmentInput, error) {
+	res, err := ec.unmarshalInputSplitFulfillmentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSplitFulfillmentPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSplitFulfillmentPayload(ctx context.Context, sel ast.SelectionSet, v *SplitFulfillmentPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SplitFulfillmentPayload!")
+		return graphql.Null
+	}
+	return ec._SplitFulfillmentPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNStatistics2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐStatistics(ctx context.Context, sel ast.SelectionSet, v *Statistics) graphql.Marshaler {

@@ -141,6 +141,20 @@ type AuditEntrySort struct {
 	Direction SortDirection `json:"direction"`
 }
 
+// Which fulfillment is canceled.
+type CancelFulfillmentInput struct {
+	// The fulfillment's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of cancelFulfillment.
+type CancelFulfillmentPayload struct {
+	// The fulfillment, or the one that replaces it; null where that can't be done.
+	Fulfillment *order.Fulfillment `json:"fulfillment,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // Which order is canceled.
 type CancelOrderInput struct {
 	// The order's id.
@@ -737,6 +751,58 @@ type ReleaseOrderPayload struct {
 	UserErrors []*order.Fault `json:"userErrors"`
 }
 
+// Which fulfillment goes to another provider.
+type RerouteFulfillmentInput struct {
+	// The fulfillment's id.
+	ID uuid.UUID `json:"id"`
+	// Whether its provider must not be chosen again.
+	ExcludeProvider bool `json:"excludeProvider"`
+}
+
+// What became of rerouteFulfillment.
+type RerouteFulfillmentPayload struct {
+	// The fulfillment, or the one that replaces it; null where that can't be done.
+	Fulfillment *order.Fulfillment `json:"fulfillment,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// When a fulfillment is sent.
+type RescheduleFulfillmentInput struct {
+	// The fulfillment's id.
+	ID uuid.UUID `json:"id"`
+	// When, before the order's deadline; null, or a time that has passed: now.
+	At *time.Time `json:"at,omitempty"`
+}
+
+// What became of rescheduleFulfillment.
+type RescheduleFulfillmentPayload struct {
+	// The fulfillment, or the one that replaces it; null where that can't be done.
+	Fulfillment *order.Fulfillment `json:"fulfillment,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// What became of an UNKNOWN fulfillment.
+type ResolveFulfillmentInput struct {
+	// The fulfillment's id.
+	ID uuid.UUID `json:"id"`
+	// What was found out.
+	Outcome order.Resolution `json:"outcome"`
+	// The provider's own id of it; needed with ACCEPTED, left out with ABSENT.
+	ExternalID *string `json:"externalId,omitempty"`
+	// How it was found out, for the audit entry; at most 1000 characters.
+	Note *string `json:"note,omitempty"`
+}
+
+// What became of resolveFulfillment.
+type ResolveFulfillmentPayload struct {
+	// The fulfillment, or the one that replaces it; null where that can't be done.
+	Fulfillment *order.Fulfillment `json:"fulfillment,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // Which provider is resumed.
 type ResumeProviderInput struct {
 	// The provider's id.
@@ -747,6 +813,20 @@ type ResumeProviderInput struct {
 type ResumeProviderPayload struct {
 	// The provider; null where it can't be resumed.
 	Provider *order.Provider `json:"provider,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// Which fulfillment is tried again.
+type RetryFulfillmentInput struct {
+	// The fulfillment's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of retryFulfillment.
+type RetryFulfillmentPayload struct {
+	// The fulfillment, or the one that replaces it; null where that can't be done.
+	Fulfillment *order.Fulfillment `json:"fulfillment,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
 }
@@ -1023,6 +1103,24 @@ type SignInPayload struct {
 // What became of signOut.
 type SignOutPayload struct {
 	// CONFLICT where the request was not made by a browser session.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// Into what a fulfillment is split.
+type SplitFulfillmentInput struct {
+	// The fulfillment's id.
+	ID uuid.UUID `json:"id"`
+	// How many units each part has: 2 to 100 parts that add up to the fulfillment's quantity.
+	Quantities []int `json:"quantities"`
+}
+
+// What became of splitFulfillment.
+type SplitFulfillmentPayload struct {
+	// The fulfillment as it is now; null where it can't be split.
+	Fulfillment *order.Fulfillment `json:"fulfillment,omitempty"`
+	// All parts, the fulfillment itself first; empty where it can't be split.
+	Fulfillments []*order.Fulfillment `json:"fulfillments"`
+	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
 }
 

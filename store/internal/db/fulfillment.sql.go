@@ -209,8 +209,32 @@ func (q *Queries) EventInsert(ctx context.Context, arg EventInsertParams) error 
 	return err
 }
 
+const fulfillmentByExternal = `-- name: FulfillmentByExternal :many
+SELECT id FROM fulfillments WHERE external_id = $1::text AND provider_id = $2::uuid ORDER BY id LIMIT 2
+`
+
+func (q *Queries) FulfillmentByExternal(ctx context.Context, externalID string, providerID uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, fulfillmentByExternal, externalID, providerID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const fulfillmentDuePolls = `-- name: FulfillmentDuePolls :many
-SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at, scheduled_at, sla_at, reroute_asked, budget_day FROM fulfillments
+SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at, scheduled_at, sla_at, reroute_asked, budget_day, reroute_same, sla_ms FROM fulfillments
 WHERE next_poll_at <= now() AND provider_id = $2::uuid
 ORDER BY next_poll_at, id LIMIT $1
 `
@@ -257,6 +281,8 @@ func (q *Queries) FulfillmentDuePolls(ctx context.Context, limit int32, provider
 			&i.SlaAt,
 			&i.RerouteAsked,
 			&i.BudgetDay,
+			&i.RerouteSame,
+			&i.SlaMs,
 		); err != nil {
 			return nil, err
 		}
@@ -268,8 +294,18 @@ func (q *Queries) FulfillmentDuePolls(ctx context.Context, limit int32, provider
 	return items, nil
 }
 
+const fulfillmentExternalLock = `-- name: FulfillmentExternalLock :exec
+SELECT pg_advisory_xact_lock(hashtextextended(($1::uuid)::text || ' ' || $2::text, 7))
+`
+
+// Of those who give the same order of a provider to a fulfillment, one after the other.
+func (q *Queries) FulfillmentExternalLock(ctx context.Context, providerID uuid.UUID, externalID string) error {
+	_, err := q.db.Exec(ctx, fulfillmentExternalLock, providerID, externalID)
+	return err
+}
+
 const fulfillmentGet = `-- name: FulfillmentGet :one
-SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at, scheduled_at, sla_at, reroute_asked, budget_day FROM fulfillments WHERE id = $1
+SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at, scheduled_at, sla_at, reroute_asked, budget_day, reroute_same, sla_ms FROM fulfillments WHERE id = $1
 `
 
 func (q *Queries) FulfillmentGet(ctx context.Context, id uuid.UUID) (Fulfillment, error) {
@@ -308,6 +344,8 @@ func (q *Queries) FulfillmentGet(ctx context.Context, id uuid.UUID) (Fulfillment
 		&i.SlaAt,
 		&i.RerouteAsked,
 		&i.BudgetDay,
+		&i.RerouteSame,
+		&i.SlaMs,
 	)
 	return i, err
 }
@@ -390,7 +428,7 @@ func (q *Queries) FulfillmentInsert(ctx context.Context, arg FulfillmentInsertPa
 }
 
 const fulfillmentOfOrders = `-- name: FulfillmentOfOrders :many
-SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at, scheduled_at, sla_at, reroute_asked, budget_day FROM fulfillments WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, id
+SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at, scheduled_at, sla_at, reroute_asked, budget_day, reroute_same, sla_ms FROM fulfillments WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, id
 `
 
 // Their orders are locked by the caller, and nobody changes a fulfillment without its order's lock.
@@ -436,6 +474,8 @@ func (q *Queries) FulfillmentOfOrders(ctx context.Context, orderIds []uuid.UUID)
 			&i.SlaAt,
 			&i.RerouteAsked,
 			&i.BudgetDay,
+			&i.RerouteSame,
+			&i.SlaMs,
 		); err != nil {
 			return nil, err
 		}
@@ -480,9 +520,10 @@ func (q *Queries) FulfillmentPollProviders(ctx context.Context) ([]FulfillmentPo
 
 const fulfillmentReplan = `-- name: FulfillmentReplan :execrows
 UPDATE fulfillments f SET quantity = u.quantity, excluded = u.excluded::uuid[], scheduled_at = u.scheduled_at::timestamptz,
-    reroute_asked = u.reroute_asked
+    reroute_asked = u.reroute_asked, reroute_same = u.reroute_same
 FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::int[]) AS quantity, unnest($3::text[]) AS excluded,
-        NULLIF(unnest($4::text[]), '') AS scheduled_at, unnest($5::boolean[]) AS reroute_asked) u
+        NULLIF(unnest($4::text[]), '') AS scheduled_at, unnest($5::boolean[]) AS reroute_asked,
+        unnest($6::boolean[]) AS reroute_same) u
 WHERE f.id = u.id
 `
 
@@ -492,6 +533,7 @@ type FulfillmentReplanParams struct {
 	ExcludedIds   []string
 	ScheduledAts  []string
 	RerouteAskeds []bool
+	RerouteSames  []bool
 }
 
 // What people and plans change, seldom: kept out of FulfillmentUpdate, which every step of every fulfillment runs.
@@ -502,6 +544,7 @@ func (q *Queries) FulfillmentReplan(ctx context.Context, arg FulfillmentReplanPa
 		arg.ExcludedIds,
 		arg.ScheduledAts,
 		arg.RerouteAskeds,
+		arg.RerouteSames,
 	)
 	if err != nil {
 		return 0, err
@@ -721,6 +764,37 @@ func (q *Queries) LedgerInsert(ctx context.Context, arg LedgerInsertParams) erro
 	return err
 }
 
+const taskDispatching = `-- name: TaskDispatching :many
+SELECT fulfillment_id::uuid AS fulfillment_id, bool_or(claim_token IS NOT NULL)::boolean AS claimed FROM tasks
+WHERE fulfillment_id = ANY($1::uuid[]) AND kind = 'DISPATCH' GROUP BY 1 ORDER BY 1
+`
+
+type TaskDispatchingRow struct {
+	FulfillmentID uuid.UUID
+	Claimed       bool
+}
+
+// For which of these fulfillments a DISPATCH task waits, or is claimed. Their orders are locked by the caller.
+func (q *Queries) TaskDispatching(ctx context.Context, fulfillmentIds []uuid.UUID) ([]TaskDispatchingRow, error) {
+	rows, err := q.db.Query(ctx, taskDispatching, fulfillmentIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TaskDispatchingRow
+	for rows.Next() {
+		var i TaskDispatchingRow
+		if err := rows.Scan(&i.FulfillmentID, &i.Claimed); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const taskHurryUnroutable = `-- name: TaskHurryUnroutable :exec
 UPDATE tasks t SET due_at = now(), announced_at = NULL
 FROM (SELECT w.id FROM tasks w JOIN fulfillments f ON f.id = w.fulfillment_id
@@ -733,6 +807,22 @@ WHERE t.id = waiting.id
 // What is locked is being claimed, or hurried by somebody else.
 func (q *Queries) TaskHurryUnroutable(ctx context.Context, accountID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, taskHurryUnroutable, accountID)
+	return err
+}
+
+const taskMove = `-- name: TaskMove :exec
+UPDATE tasks t SET due_at = w.due_at, announced_at = NULL, parked = false
+FROM (SELECT f.id, u.due_at FROM tasks f
+      JOIN (SELECT unnest($1::uuid[]) AS fulfillment_id, unnest($2::timestamptz[]) AS due_at) u
+        ON u.fulfillment_id = f.fulfillment_id
+      WHERE f.kind = 'DISPATCH' AND f.claim_token IS NULL
+      ORDER BY f.id FOR UPDATE OF f SKIP LOCKED) w
+WHERE t.id = w.id
+`
+
+// What is locked is being claimed: its worker will find the fulfillment as it is then.
+func (q *Queries) TaskMove(ctx context.Context, fulfillmentIds []uuid.UUID, dueAts []time.Time) error {
+	_, err := q.db.Exec(ctx, taskMove, fulfillmentIds, dueAts)
 	return err
 }
 

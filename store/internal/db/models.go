@@ -96,6 +96,8 @@ type Fulfillment struct {
 	SlaAt          *time.Time
 	RerouteAsked   bool
 	BudgetDay      *time.Time
+	RerouteSame    bool
+	SlaMs          int64
 }
 
 type Hold struct {
