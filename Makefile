@@ -60,6 +60,12 @@ soak: ## Make everything fail at random for DURATION, from SEED, and count what 
 	$(MAKE) --no-print-directory playground
 	BOOSTRESS_SOAK_DURATION=$(DURATION) BOOSTRESS_SOAK_SEED=$(SEED) go test ./e2e -run '^TestSoak$$' -count=1 -v -timeout 0 $(ARGS)
 
+.PHONY: catches
+catches: ## Break the rules that once doubled orders, and see the tests notice
+	scripts/install-deps.sh test
+	$(MAKE) --no-print-directory playground
+	go test ./e2e -run '^TestBroken' -count=1 -v $(ARGS)
+
 .PHONY: bench
 bench: build ## Measure throughput and latency beside this machine's own floors
 	go run ./bench $(ARGS)

@@ -1,6 +1,7 @@
 package fulfillment_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -71,6 +72,27 @@ func TestReap(t *testing.T) {
 		fulfillment.Report{Step: next[0], Outcome: accepted("a")}, fulfillment.Report{Step: next[1], Outcome: accepted("b")},
 	)
 	s.want(inFlight, order.Processing, order.FulfillmentSubmitted)
+}
+
+// TestOldRunOfTheSameWorker has a worker lose its claim, beat again and claim the task anew: what its old run comes to is
+// not taken for the new one's, though both are the same worker's. See failpoint.ClaimToken.
+func TestOldRunOfTheSameWorker(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.provider("one", "5")
+	o := s.place(nil)
+	old := s.step(fulfillment.StepCreate)
+	s.exec("UPDATE workers SET heartbeat_at = 'epoch' WHERE id = $1", s.worker)
+	_, err := s.Reap(s.ctx(), term, 100)
+	must(t, err)
+	s.exec("UPDATE workers SET heartbeat_at = now() WHERE id = $1", s.worker)
+	again := s.step(fulfillment.StepCreate)
+	errs, err := s.Record(s.ctx(), []fulfillment.Report{{Step: old, Outcome: outcome(order.ClassRetryable)}})
+	if err != nil || !errors.Is(errs[0], fulfillment.ErrStale) {
+		t.Errorf("the old run's outcome: got %v, %v, want ErrStale", errs, err)
+	}
+	s.record(again, accepted("x"))
+	s.want(o, order.Processing, order.FulfillmentSubmitted)
 }
 
 // TestReapIsBounded takes back as many as it may, and the rest with the next sweep.

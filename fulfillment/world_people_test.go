@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 
 	"github.com/boostress/boostress/order"
@@ -12,7 +11,7 @@ import (
 
 // person changes some order as people do, at any time. What its state does not allow is refused, and no fault.
 func (w *world) person() error {
-	o := w.placed[rand.IntN(len(w.placed))]
+	o := w.placed[w.intN(len(w.placed))]
 	err := w.wish(o)
 	var faults order.Faults
 	if errors.Is(err, order.ErrFulfilled) || errors.As(err, &faults) {
@@ -23,23 +22,23 @@ func (w *world) person() error {
 
 func (w *world) wish(o *order.Order) error {
 	names := []string{"payment", "fraud"}
-	name := names[rand.IntN(len(names))]
+	name := names[w.intN(len(names))]
 	var err error
-	switch rand.IntN(8) {
+	switch w.intN(8) {
 	case 0:
 		_, err = w.CancelOrder(w.ctx(), w.who, o.ID)
 	case 1, 2:
-		_, err = w.HoldOrder(w.ctx(), w.who, o.ID, name, strconv.Itoa(rand.IntN(2)))
+		_, err = w.HoldOrder(w.ctx(), w.who, o.ID, name, strconv.Itoa(w.intN(2)))
 	case 3, 4:
-		_, err = w.ReleaseOrder(w.ctx(), w.who, o.ID, []*string{nil, &name}[rand.IntN(2)])
+		_, err = w.ReleaseOrder(w.ctx(), w.who, o.ID, []*string{nil, &name}[w.intN(2)])
 	case 5:
 		_, err = w.ExpediteOrder(w.ctx(), w.who, o.ID)
 	case 6:
 		_, err = w.AddOrderNote(w.ctx(), w.who, o.ID, "they called")
 	default:
 		_, err = w.UpdateOrder(w.ctx(), w.who, o.ID, order.Revision{
-			Budget: money(strconv.Itoa(1 + rand.IntN(20))), Priority: new(rand.IntN(10)),
-			Metadata: json.RawMessage(fmt.Sprintf(`{"turn": %d}`, rand.IntN(5))),
+			Budget: money(strconv.Itoa(1 + w.intN(20))), Priority: new(w.intN(10)),
+			Metadata: json.RawMessage(fmt.Sprintf(`{"turn": %d}`, w.intN(5))),
 		})
 	}
 	return err

@@ -26,6 +26,18 @@ type world struct {
 	orders map[string]*external // by id
 	byKey  map[string]string    // the id that a key made
 	calm   bool                 // nothing goes wrong any more
+
+	diceMu sync.Mutex
+	dice   *rand.Rand // nil: anything may happen; else what its seed says
+}
+
+func (w *world) intN(n int) int {
+	w.diceMu.Lock()
+	defer w.diceMu.Unlock()
+	if w.dice == nil {
+		return rand.IntN(n)
+	}
+	return w.dice.IntN(n)
 }
 
 type external struct {
@@ -53,12 +65,12 @@ func (w *world) repeat(done <-chan struct{}, do func() error) {
 func (w *world) work(done <-chan struct{}, mortal bool) {
 	worker := w.register()
 	w.repeat(done, func() error {
-		tasks, err := w.store.TaskClaimDue(w.ctx(), worker, term, task.QueueDispatch, 1+rand.IntN(8))
+		tasks, err := w.store.TaskClaimDue(w.ctx(), worker, term, task.QueueDispatch, 1+w.intN(8))
 		if err != nil {
 			return err
 		}
-		dies := mortal && rand.IntN(10) == 0
-		if dies && rand.IntN(3) == 0 {
+		dies := mortal && w.intN(10) == 0
+		if dies && w.intN(3) == 0 {
 			worker = w.die(worker)
 			return nil
 		}
@@ -74,7 +86,7 @@ func (w *world) work(done <-chan struct{}, mortal bool) {
 		}
 		if dies {
 			worker = w.die(worker)
-			if rand.IntN(2) == 0 {
+			if w.intN(2) == 0 {
 				return nil // else it is a zombie, which still writes
 			}
 		}
@@ -106,7 +118,7 @@ func (w *world) call(step *fulfillment.Step) fulfillment.Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	report := fulfillment.Report{Step: *step, Outcome: outcome(order.ClassUnknown)}
-	fate := rand.IntN(10)
+	fate := w.intN(10)
 	if w.calm {
 		fate = 9
 	}
@@ -141,7 +153,7 @@ func (w *world) create(step *fulfillment.Step, fate int) order.Outcome {
 		return order.Outcome{Class: order.ClassAccepted, Order: &answer}
 	}
 	if fate == 3 {
-		return order.Outcome{Class: order.ClassRejected, Reroutable: rand.IntN(2) == 0, Message: "no paper"}
+		return order.Outcome{Class: order.ClassRejected, Reroutable: w.intN(2) == 0, Message: "no paper"}
 	}
 	made := &external{provider: step.Provider.ID.String(), key: step.Attempt.Key, quantity: step.Request.Quantity}
 	made.order = *seen(uuid.NewString(), order.ExternalAccepted, 0, nil)
@@ -172,7 +184,7 @@ func (w *world) stop(step *fulfillment.Step, fate int) order.Outcome {
 
 // poll moves a provider's orders on and reads them, sometimes as they were before.
 func (w *world) poll() error {
-	provider, due, err := w.DuePolls(w.ctx(), w.providers[rand.IntN(len(w.providers))].ID, 10)
+	provider, due, err := w.DuePolls(w.ctx(), w.providers[w.intN(len(w.providers))].ID, 10)
 	if err != nil || len(due) == 0 {
 		return err
 	}
@@ -185,7 +197,7 @@ func (w *world) poll() error {
 
 // hint is a webhook about many orders.
 func (w *world) hint() error {
-	provider := w.providers[rand.IntN(len(w.providers))]
+	provider := w.providers[w.intN(len(w.providers))]
 	var ids []string
 	w.mu.Lock()
 	for externalID, known := range w.orders {
@@ -207,7 +219,7 @@ func (w *world) look(externalID string) *order.ExternalOrder {
 		known.order = *seen(externalID, order.ExternalInProgress, 0, nil)
 	case order.ExternalInProgress:
 		charge := money(strconv.Itoa(known.quantity))
-		switch rand.IntN(6) {
+		switch w.intN(6) {
 		case 0:
 			known.order = *seen(externalID, order.ExternalFailed, 0, nil)
 		case 1:
@@ -223,7 +235,7 @@ func (w *world) look(externalID string) *order.ExternalOrder {
 			known.order.Charge = money(strconv.Itoa(known.quantity))
 		}
 	}
-	if !w.calm && rand.IntN(4) == 0 {
+	if !w.calm && w.intN(4) == 0 {
 		return &before
 	}
 	after := known.order

@@ -3,11 +3,13 @@ package store
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/store/internal/db"
 	"github.com/boostress/boostress/task"
 )
@@ -17,7 +19,22 @@ import (
 // something durable follows.
 func (s *Store) TaskClaim(ctx context.Context, workerID uuid.UUID, term time.Duration, ids []uuid.UUID) ([]task.Task, error) {
 	rows, err := s.queries.TaskClaim(ctx, workerID, ids, term.Seconds())
+	if err == nil && failpoint.Broken(failpoint.ClaimToken) {
+		rows, err = fenceByWorker(ctx, s.pool, rows)
+	}
 	return byPriority(column(rows, taskOf)), domainError("claim tasks", err)
+}
+
+// fenceByWorker breaks the rule that each claim has a token of its own: the worker's id takes its place.
+func fenceByWorker(ctx context.Context, on db.DBTX, rows []db.Task) ([]db.Task, error) {
+	for i := range rows {
+		rows[i].ClaimToken = rows[i].WorkerID
+		_, err := on.Exec(ctx, "UPDATE tasks SET claim_token = worker_id WHERE id = $1 AND worker_id = $2", rows[i].ID, rows[i].WorkerID)
+		if err != nil {
+			return nil, fmt.Errorf("fence by worker: %w", err)
+		}
+	}
+	return rows, nil
 }
 
 // TaskClaimDue is TaskClaim for when the lists are away: it finds at most limit due tasks of a queue by itself. It knows
@@ -33,6 +50,9 @@ func (s *Store) TaskClaimDue(
 			left := int32(limit - len(rows)) //nolint:gosec // few
 			parked, err = tx.queries.TaskClaimParked(ctx, workerID, string(queue), term.Seconds(), left)
 			rows = append(rows, parked...)
+		}
+		if err == nil && failpoint.Broken(failpoint.ClaimToken) {
+			rows, err = fenceByWorker(ctx, tx.tx, rows)
 		}
 		if err != nil {
 			return domainError("claim due tasks", err)
