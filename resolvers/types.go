@@ -15,6 +15,8 @@ type (
 	candidateFields   struct{ *Root }
 	passFields        struct{ *Root }
 	policyFields      struct{ *Root }
+	partFields        struct{ *Root }
+	outcomeFields     struct{ *Root }
 	entryFields       struct{ *Root }
 	providerFields    struct{ *Root }
 	offerFields       struct{ *Root }
@@ -55,6 +57,12 @@ func (r *Root) RoutingPass() graph.RoutingPassResolver { return passFields{r} }
 
 // RoutingPolicy answers the fields of RoutingPolicy.
 func (r *Root) RoutingPolicy() graph.RoutingPolicyResolver { return policyFields{r} }
+
+// SimulatedPart answers the fields of SimulatedPart.
+func (r *Root) SimulatedPart() graph.SimulatedPartResolver { return partFields{r} }
+
+// SimulatedOutcome answers the fields of SimulatedOutcome.
+func (r *Root) SimulatedOutcome() graph.SimulatedOutcomeResolver { return outcomeFields{r} }
 
 // LedgerEntry answers the fields of LedgerEntry.
 func (r *Root) LedgerEntry() graph.LedgerEntryResolver { return entryFields{r} }

@@ -74,25 +74,39 @@ type Want struct {
 // Offers reads every offer of the wanted services, enabled or not, and the versions of their accounts' policies. Offers
 // with a cool-down are locked, in id order, until the transaction ends, if any.
 func (t *Tx) Offers(ctx context.Context, wants []Want) (map[Want][]order.Offer, map[uuid.UUID]int64, error) {
-	list, err := t.queries.OfferCandidates(ctx,
+	offers, versions, err := readOffers(ctx, t.queries, wants)
+	if err != nil {
+		return nil, nil, err
+	}
+	var resting []uuid.UUID
+	for _, several := range offers {
+		for i := range several {
+			if several[i].CoolDown > 0 {
+				resting = append(resting, several[i].ID)
+			}
+		}
+	}
+	return offers, versions, t.lockCooling(ctx, resting, offers)
+}
+
+func readOffers(
+	ctx context.Context, queries *db.Queries, wants []Want,
+) (offers map[Want][]order.Offer, versions map[uuid.UUID]int64, err error) {
+	list, err := queries.OfferCandidates(ctx,
 		column(wants, func(w Want) uuid.UUID { return w.AccountID }),
 		column(wants, func(w Want) string { return w.Category }),
 		column(wants, func(w Want) string { return w.ServiceType }))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read offers: %w", err)
 	}
-	offers, versions := make(map[Want][]order.Offer, len(wants)), make(map[uuid.UUID]int64, 1)
-	var resting []uuid.UUID
+	offers, versions = make(map[Want][]order.Offer, len(wants)), make(map[uuid.UUID]int64, 1)
 	for _, row := range list {
 		offer := offerOf(row.Offer)
 		want := Want{offer.AccountID, offer.Category, offer.ServiceType}
 		offers[want] = append(offers[want], *offer)
 		versions[offer.AccountID] = row.PoliciesVersion
-		if offer.CoolDown > 0 {
-			resting = append(resting, offer.ID)
-		}
 	}
-	return offers, versions, t.lockCooling(ctx, resting, offers)
+	return offers, versions, nil
 }
 
 // lockCooling locks offers with a cool-down and reads again when each was last given a fulfillment.
@@ -145,7 +159,11 @@ func (t *Tx) Providers(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*ord
 	if err := t.queries.ProviderLockBudgeted(ctx, ids); err != nil {
 		return nil, fmt.Errorf("lock providers: %w", err)
 	}
-	list, err := t.queries.ProviderGetMany(ctx, order.DayOf(t.Now), ids)
+	return readProviders(ctx, t.queries, t.Now, ids)
+}
+
+func readProviders(ctx context.Context, queries *db.Queries, now time.Time, ids []uuid.UUID) (map[uuid.UUID]*order.Provider, error) {
+	list, err := queries.ProviderGetMany(ctx, order.DayOf(now), ids)
 	if err != nil {
 		return nil, fmt.Errorf("read providers: %w", err)
 	}

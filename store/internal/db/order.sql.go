@@ -93,6 +93,39 @@ func (q *Queries) LineInsert(ctx context.Context, arg LineInsertParams) error {
 	return err
 }
 
+const lineOfOrders = `-- name: LineOfOrders :many
+SELECT id, account_id, order_id, position, service_type, quantity, attributes FROM order_lines WHERE account_id = $1 AND order_id = ANY($2::uuid[])
+ORDER BY order_id, position LIMIT $3::int
+`
+
+func (q *Queries) LineOfOrders(ctx context.Context, accountID uuid.UUID, orderIds []uuid.UUID, most int32) ([]OrderLine, error) {
+	rows, err := q.db.Query(ctx, lineOfOrders, accountID, orderIds, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OrderLine
+	for rows.Next() {
+		var i OrderLine
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.OrderID,
+			&i.Position,
+			&i.ServiceType,
+			&i.Quantity,
+			&i.Attributes,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const orderCountByStatus = `-- name: OrderCountByStatus :many
 SELECT status, count(*) AS orders FROM orders GROUP BY status ORDER BY status
 `
