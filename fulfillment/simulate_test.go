@@ -43,13 +43,16 @@ func TestSimulateDraft(t *testing.T) {
 	draftPolicy := s.drafted("never", never, func(in *fulfillment.PolicyInput) { in.FallbackID = &spare.ID })
 	before := s.written()
 	placed := draft(func(d *order.Draft) { d.Lines[0].Quantity, d.Budget = 12, money("40") })
-	whole := routing.Rules{Scorers: scorers(routing.Cheapest).Scorers, NoSplit: true, Only: []uuid.UUID{cheap.ID}}
+	onlyCheap := scorers(routing.Cheapest)
+	onlyCheap.Only = []uuid.UUID{cheap.ID}
+	whole := onlyCheap
+	whole.NoSplit = true
 	for name, test := range map[string]struct {
 		input fulfillment.SimulationInput
 		want  []int // parts
 		by    *uuid.UUID
 	}{
-		"split by rules":         {fulfillment.SimulationInput{Rules: &routing.Rules{Scorers: []routing.Scorer{{Kind: routing.Cheapest}}, Only: []uuid.UUID{cheap.ID}}}, []int{8, 4}, nil},
+		"split by rules":         {fulfillment.SimulationInput{Rules: &onlyCheap}, []int{8, 4}, nil},
 		"whole":                  {fulfillment.SimulationInput{Rules: &whole}, nil, nil},
 		"a draft, then fallback": {fulfillment.SimulationInput{PolicyID: &draftPolicy.ID}, []int{12}, &spare.ID},
 	} {
@@ -65,8 +68,11 @@ func TestSimulateDraft(t *testing.T) {
 			t.Errorf("%s: parts %v of %+v", name, parts, line.Decision)
 		}
 	}
-	if again := s.simulate(fulfillment.SimulationInput{Draft: &placed, Rules: &routing.Rules{Scorers: scorers(routing.Weighted).Scorers}}); again[0].Lines[0].Parts[0].OfferID !=
-		s.simulate(fulfillment.SimulationInput{Draft: &placed, Rules: &routing.Rules{Scorers: scorers(routing.Weighted).Scorers}})[0].Lines[0].Parts[0].OfferID {
+	drawn := scorers(routing.Weighted)
+	draw := func() uuid.UUID {
+		return s.simulate(fulfillment.SimulationInput{Draft: &placed, Rules: &drawn})[0].Lines[0].Parts[0].OfferID
+	}
+	if draw() != draw() {
 		t.Error("the draw differs from time to time")
 	}
 	if after := s.written(); !slices.Equal(before, after) {

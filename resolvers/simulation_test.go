@@ -20,7 +20,7 @@ const simulate = `query($input: SimulateRoutingInput!) { simulateRouting(input: 
 			happened { quantity duration cost { amount } provider { name } fulfillment { status decision { offer { name } } } } } }
 	userErrors { field code } } }`
 
-var byCheapest = map[string]any{"scorers": []any{map[string]any{"kind": "CHEAPEST"}}} //nolint:gochecknoglobals // an input
+var byCheapest = map[string]any{"scorers": []any{map[string]any{"kind": "CHEAPEST"}}}
 
 func TestSimulateRouting(t *testing.T) {
 	t.Parallel()
@@ -52,7 +52,8 @@ func TestSimulateRouting(t *testing.T) {
 		"nothing":       {map[string]any{}, "[<nil> INVALID][<nil> INVALID]"},
 		"unknown order": {map[string]any{"orderIds": []any{"x"}, "rules": byCheapest}, "[[orderIds 0] NOT_FOUND]"},
 		"no policy": {map[string]any{"policyId": "x", "order": map[string]any{
-			"reference": "r", "category": "prints", "destination": map[string]any{}, "lines": []any{map[string]any{"serviceType": "s", "quantity": 1}},
+			"reference": "r", "category": "prints", "destination": map[string]any{},
+			"lines": []any{map[string]any{"serviceType": "s", "quantity": 1}},
 		}}, "[[policyId] NOT_FOUND]"},
 	} {
 		refused := at(s.must(as(account.Admin, 1), simulate, map[string]any{"input": test.input}), "simulateRouting")
