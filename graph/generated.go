@@ -51,6 +51,8 @@ type ResolverRoot interface {
 	RoutingPass() RoutingPassResolver
 	RoutingPolicy() RoutingPolicyResolver
 	Session() SessionResolver
+	SimulatedOutcome() SimulatedOutcomeResolver
+	SimulatedPart() SimulatedPartResolver
 	Subscription() SubscriptionResolver
 	TaskResult() TaskResultResolver
 	Viewer() ViewerResolver
@@ -153,6 +155,7 @@ type QueryResolver interface {
 	Offer(ctx context.Context, id uuid.UUID) (*order.Offer, error)
 	Offers(ctx context.Context, filter *OfferFilter, orderBy *OfferSort, first *int, after *string, last *int, before *string) (*OfferConnection, error)
 	RoutingPolicies(ctx context.Context, filter *RoutingPolicyFilter, orderBy *RoutingPolicySort, first *int, after *string, last *int, before *string) (*RoutingPolicyConnection, error)
+	SimulateRouting(ctx context.Context, input SimulateRoutingInput) (*RoutingSimulation, error)
 	Schedule(ctx context.Context, id uuid.UUID) (*Schedule, error)
 	Schedules(ctx context.Context, filter *ScheduleFilter, orderBy *ScheduleSort, first *int, after *string, last *int, before *string) (*ScheduleConnection, error)
 	TaskResult(ctx context.Context, id uuid.UUID) (*task.Task, error)
@@ -185,6 +188,13 @@ type RoutingPolicyResolver interface {
 }
 type SessionResolver interface {
 	User(ctx context.Context, obj *account.Session) (*account.User, error)
+}
+type SimulatedOutcomeResolver interface {
+	Provider(ctx context.Context, obj *SimulatedOutcome) (*order.Provider, error)
+}
+type SimulatedPartResolver interface {
+	Offer(ctx context.Context, obj *SimulatedPart) (*order.Offer, error)
+	Provider(ctx context.Context, obj *SimulatedPart) (*order.Provider, error)
 }
 type SubscriptionResolver interface {
 	OrderChanged(ctx context.Context, id uuid.UUID, after *string) (<-chan *order.Event, error)
@@ -279,6 +289,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SessionFilter", ec.unmarshalInputSessionFilter),
 			graphql.NewInputUnmarshaler("SessionSort", ec.unmarshalInputSessionSort),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
+			graphql.NewInputUnmarshaler("SimulateRoutingInput", ec.unmarshalInputSimulateRoutingInput),
 			graphql.NewInputUnmarshaler("SplitFulfillmentInput", ec.unmarshalInputSplitFulfillmentInput),
 			graphql.NewInputUnmarshaler("TaskResultFilter", ec.unmarshalInputTaskResultFilter),
 			graphql.NewInputUnmarshaler("TaskResultSort", ec.unmarshalInputTaskResultSort),
@@ -615,6 +626,14 @@ type Query @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
     "Only what comes before this cursor."
     before: String
   ): RoutingPolicyConnection! @allow(roles: [ADMIN, OPERATOR, VIEWER])
+  """
+  What routing would decide, by a policy that may be a draft, over an order that nobody placed or over past ones, beside what
+  happened. Nothing is changed.
+  """
+  simulateRouting(
+    "Which orders, by which policy."
+    input: SimulateRoutingInput!
+  ): RoutingSimulation! @allow(roles: [ADMIN, OPERATOR])
   "A schedule by its id."
   schedule(
     "The schedule's id."
@@ -2173,6 +2192,92 @@ type PublishRoutingPolicyPayload @allow(roles: [ADMIN]) {
   routingPolicy: RoutingPolicy
   "What is wrong with the input."
   userErrors: [UserError!]!
+}
+
+"What is routed for a trial: order or orderIds, by policyId or rules."
+input SimulateRoutingInput {
+  "An order that nobody placed."
+  order: CreateOrderInput
+  "Past orders, 1 to 100, as if they were placed now instead."
+  orderIds: [ID!]
+  "A version of a policy, drafts included; with what is published as its fallback."
+  policyId: ID
+  "Rules that nobody saved."
+  rules: RoutingRulesInput
+}
+
+"What routing would decide."
+type RoutingSimulation @allow(roles: [ADMIN, OPERATOR]) {
+  "The orders, in the order asked for."
+  orders: [SimulatedOrder!]!
+  "What is wrong with the input; then there are no orders."
+  userErrors: [UserError!]!
+}
+
+"What routing would decide for an order."
+type SimulatedOrder @allow(roles: [ADMIN, OPERATOR]) {
+  "The order; null for one that nobody placed."
+  order: Order
+  "Its lines, in their order."
+  lines: [SimulatedLine!]!
+  "Whether all of its quantity would be placed."
+  isComplete: Boolean!
+  "What the part that would be placed would cost."
+  cost: Money!
+  "How long the slowest part is expected to take; null where that was not measured of each."
+  expectedTime: Duration
+  "What was charged, and is still reserved, for what happened; null for an order that nobody placed."
+  actualCost: Money
+  "How long what happened took, from the order to its end; null where it has none yet."
+  actualTime: Duration
+}
+
+"What routing would decide for a line, beside what happened."
+type SimulatedLine @allow(roles: [ADMIN, OPERATOR]) {
+  "The line; null for an order that nobody placed."
+  line: OrderLine
+  "What is ordered."
+  serviceType: String!
+  "How many units."
+  quantity: Int!
+  "Who would take how much; empty where nothing matches."
+  parts: [SimulatedPart!]!
+  "The decision for the whole quantity."
+  decision: RoutingDecision!
+  "What the parts would cost."
+  cost: Money!
+  "How long the slowest part is expected to take; null where that was not measured of each."
+  expectedTime: Duration
+  "What happened, the first hundred fulfillments; empty for an order that nobody placed."
+  happened: [SimulatedOutcome!]!
+}
+
+"What one offer would take."
+type SimulatedPart @allow(roles: [ADMIN, OPERATOR]) {
+  "The offer."
+  offer: Offer
+  "Its provider."
+  provider: Provider
+  "How many units."
+  quantity: Int!
+  "What they would cost."
+  cost: Money!
+  "How long it is expected to take, as measured; null: not measured."
+  expectedTime: Duration
+}
+
+"What happened to a part of a past order."
+type SimulatedOutcome @allow(roles: [ADMIN, OPERATOR]) {
+  "The fulfillment."
+  fulfillment: Fulfillment!
+  "Who has, or had, it."
+  provider: Provider
+  "How many units."
+  quantity: Int!
+  "What was charged for it and is still reserved."
+  cost: Money!
+  "From its submission to its end; null where it has none yet."
+  duration: Duration
 }
 
 "A movement of an order's money. The order's and the provider's sums are sums of these."
@@ -5281,6 +5386,16 @@ func (ec *executionContext) childFields_RoutingScorer(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type RoutingScorer", field.Name)
 }
 
+func (ec *executionContext) childFields_RoutingSimulation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "orders":
+		return ec.fieldContext_RoutingSimulation_orders(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RoutingSimulation_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RoutingSimulation", field.Name)
+}
+
 func (ec *executionContext) childFields_Schedule(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -5403,6 +5518,80 @@ func (ec *executionContext) childFields_SignOutPayload(ctx context.Context, fiel
 		return ec.fieldContext_SignOutPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SignOutPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SimulatedLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "line":
+		return ec.fieldContext_SimulatedLine_line(ctx, field)
+	case "serviceType":
+		return ec.fieldContext_SimulatedLine_serviceType(ctx, field)
+	case "quantity":
+		return ec.fieldContext_SimulatedLine_quantity(ctx, field)
+	case "parts":
+		return ec.fieldContext_SimulatedLine_parts(ctx, field)
+	case "decision":
+		return ec.fieldContext_SimulatedLine_decision(ctx, field)
+	case "cost":
+		return ec.fieldContext_SimulatedLine_cost(ctx, field)
+	case "expectedTime":
+		return ec.fieldContext_SimulatedLine_expectedTime(ctx, field)
+	case "happened":
+		return ec.fieldContext_SimulatedLine_happened(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SimulatedLine", field.Name)
+}
+
+func (ec *executionContext) childFields_SimulatedOrder(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_SimulatedOrder_order(ctx, field)
+	case "lines":
+		return ec.fieldContext_SimulatedOrder_lines(ctx, field)
+	case "isComplete":
+		return ec.fieldContext_SimulatedOrder_isComplete(ctx, field)
+	case "cost":
+		return ec.fieldContext_SimulatedOrder_cost(ctx, field)
+	case "expectedTime":
+		return ec.fieldContext_SimulatedOrder_expectedTime(ctx, field)
+	case "actualCost":
+		return ec.fieldContext_SimulatedOrder_actualCost(ctx, field)
+	case "actualTime":
+		return ec.fieldContext_SimulatedOrder_actualTime(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SimulatedOrder", field.Name)
+}
+
+func (ec *executionContext) childFields_SimulatedOutcome(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fulfillment":
+		return ec.fieldContext_SimulatedOutcome_fulfillment(ctx, field)
+	case "provider":
+		return ec.fieldContext_SimulatedOutcome_provider(ctx, field)
+	case "quantity":
+		return ec.fieldContext_SimulatedOutcome_quantity(ctx, field)
+	case "cost":
+		return ec.fieldContext_SimulatedOutcome_cost(ctx, field)
+	case "duration":
+		return ec.fieldContext_SimulatedOutcome_duration(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SimulatedOutcome", field.Name)
+}
+
+func (ec *executionContext) childFields_SimulatedPart(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "offer":
+		return ec.fieldContext_SimulatedPart_offer(ctx, field)
+	case "provider":
+		return ec.fieldContext_SimulatedPart_provider(ctx, field)
+	case "quantity":
+		return ec.fieldContext_SimulatedPart_quantity(ctx, field)
+	case "cost":
+		return ec.fieldContext_SimulatedPart_cost(ctx, field)
+	case "expectedTime":
+		return ec.fieldContext_SimulatedPart_expectedTime(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SimulatedPart", field.Name)
 }
 
 func (ec *executionContext) childFields_SplitFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7064,6 +7253,20 @@ func (ec *executionContext) field_Query_sessions_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["before"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_simulateRouting_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (SimulateRoutingInput, error) {
+			return ec.unmarshalNSimulateRoutingInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulateRoutingInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -16563,6 +16766,50 @@ func (ec *executionContext) fieldContext_Query_routingPolicies(ctx context.Conte
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_simulateRouting(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_simulateRouting(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().SimulateRouting(ctx, fc.Args["input"].(SimulateRoutingInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RoutingSimulation) graphql.Marshaler {
+			return ec.marshalNRoutingSimulation2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingSimulation(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_simulateRouting(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingSimulation(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_simulateRouting_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_schedule(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -19114,6 +19361,70 @@ func (ec *executionContext) fieldContext_RoutingScorer_ids(_ context.Context, fi
 	return graphql.NewScalarFieldContext("RoutingScorer", field, false, false, "ID")
 }
 
+func (ec *executionContext) _RoutingSimulation_orders(ctx context.Context, field graphql.CollectedField, obj *RoutingSimulation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingSimulation_orders(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Orders, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*SimulatedOrder) graphql.Marshaler {
+			return ec.marshalNSimulatedOrder2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedOrderᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingSimulation_orders(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingSimulation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SimulatedOrder(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RoutingSimulation_userErrors(ctx context.Context, field graphql.CollectedField, obj *RoutingSimulation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RoutingSimulation_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RoutingSimulation_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RoutingSimulation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Schedule_id(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20094,6 +20405,716 @@ func (ec *executionContext) fieldContext_SignOutPayload_userErrors(_ context.Con
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedLine_line(ctx context.Context, field graphql.CollectedField, obj *SimulatedLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedLine_line(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Line, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Line) graphql.Marshaler {
+			return ec.marshalOOrderLine2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐLine(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedLine_line(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderLine(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedLine_serviceType(ctx context.Context, field graphql.CollectedField, obj *SimulatedLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedLine_serviceType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ServiceType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedLine_serviceType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SimulatedLine", field, false, false, "String")
+}
+
+func (ec *executionContext) _SimulatedLine_quantity(ctx context.Context, field graphql.CollectedField, obj *SimulatedLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedLine_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedLine_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SimulatedLine", field, false, false, "Int")
+}
+
+func (ec *executionContext) _SimulatedLine_parts(ctx context.Context, field graphql.CollectedField, obj *SimulatedLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedLine_parts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Parts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*SimulatedPart) graphql.Marshaler {
+			return ec.marshalNSimulatedPart2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedPartᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedLine_parts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SimulatedPart(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedLine_decision(ctx context.Context, field graphql.CollectedField, obj *SimulatedLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedLine_decision(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Decision, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RoutingDecision) graphql.Marshaler {
+			return ec.marshalNRoutingDecision2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingDecision(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedLine_decision(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RoutingDecision(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedLine_cost(ctx context.Context, field graphql.CollectedField, obj *SimulatedLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedLine_cost(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cost, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Money) graphql.Marshaler {
+			return ec.marshalNMoney2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedLine_cost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedLine_expectedTime(ctx context.Context, field graphql.CollectedField, obj *SimulatedLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedLine_expectedTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpectedTime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedLine_expectedTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SimulatedLine", field, false, false, "Duration")
+}
+
+func (ec *executionContext) _SimulatedLine_happened(ctx context.Context, field graphql.CollectedField, obj *SimulatedLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedLine_happened(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Happened, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*SimulatedOutcome) graphql.Marshaler {
+			return ec.marshalNSimulatedOutcome2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedOutcomeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedLine_happened(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SimulatedOutcome(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedOrder_order(ctx context.Context, field graphql.CollectedField, obj *SimulatedOrder) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedOrder_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedOrder_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedOrder",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedOrder_lines(ctx context.Context, field graphql.CollectedField, obj *SimulatedOrder) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedOrder_lines(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Lines, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*SimulatedLine) graphql.Marshaler {
+			return ec.marshalNSimulatedLine2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedLineᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedOrder_lines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedOrder",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SimulatedLine(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedOrder_isComplete(ctx context.Context, field graphql.CollectedField, obj *SimulatedOrder) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedOrder_isComplete(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IsComplete, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedOrder_isComplete(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SimulatedOrder", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _SimulatedOrder_cost(ctx context.Context, field graphql.CollectedField, obj *SimulatedOrder) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedOrder_cost(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cost, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Money) graphql.Marshaler {
+			return ec.marshalNMoney2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedOrder_cost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedOrder",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedOrder_expectedTime(ctx context.Context, field graphql.CollectedField, obj *SimulatedOrder) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedOrder_expectedTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpectedTime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedOrder_expectedTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SimulatedOrder", field, false, false, "Duration")
+}
+
+func (ec *executionContext) _SimulatedOrder_actualCost(ctx context.Context, field graphql.CollectedField, obj *SimulatedOrder) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedOrder_actualCost(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ActualCost, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐMoney(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedOrder_actualCost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedOrder",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedOrder_actualTime(ctx context.Context, field graphql.CollectedField, obj *SimulatedOrder) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedOrder_actualTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ActualTime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedOrder_actualTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SimulatedOrder", field, false, false, "Duration")
+}
+
+func (ec *executionContext) _SimulatedOutcome_fulfillment(ctx context.Context, field graphql.CollectedField, obj *SimulatedOutcome) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedOutcome_fulfillment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fulfillment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Fulfillment) graphql.Marshaler {
+			return ec.marshalNFulfillment2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFulfillment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedOutcome_fulfillment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedOutcome",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Fulfillment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedOutcome_provider(ctx context.Context, field graphql.CollectedField, obj *SimulatedOutcome) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedOutcome_provider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.SimulatedOutcome().Provider(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Provider) graphql.Marshaler {
+			return ec.marshalOProvider2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐProvider(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedOutcome_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedOutcome",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Provider(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedOutcome_quantity(ctx context.Context, field graphql.CollectedField, obj *SimulatedOutcome) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedOutcome_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedOutcome_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SimulatedOutcome", field, false, false, "Int")
+}
+
+func (ec *executionContext) _SimulatedOutcome_cost(ctx context.Context, field graphql.CollectedField, obj *SimulatedOutcome) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedOutcome_cost(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cost, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Money) graphql.Marshaler {
+			return ec.marshalNMoney2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedOutcome_cost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedOutcome",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedOutcome_duration(ctx context.Context, field graphql.CollectedField, obj *SimulatedOutcome) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedOutcome_duration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Duration, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedOutcome_duration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SimulatedOutcome", field, false, false, "Duration")
+}
+
+func (ec *executionContext) _SimulatedPart_offer(ctx context.Context, field graphql.CollectedField, obj *SimulatedPart) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedPart_offer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.SimulatedPart().Offer(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Offer) graphql.Marshaler {
+			return ec.marshalOOffer2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOffer(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedPart_offer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedPart",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Offer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedPart_provider(ctx context.Context, field graphql.CollectedField, obj *SimulatedPart) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedPart_provider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.SimulatedPart().Provider(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Provider) graphql.Marshaler {
+			return ec.marshalOProvider2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐProvider(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedPart_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedPart",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Provider(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedPart_quantity(ctx context.Context, field graphql.CollectedField, obj *SimulatedPart) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedPart_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedPart_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SimulatedPart", field, false, false, "Int")
+}
+
+func (ec *executionContext) _SimulatedPart_cost(ctx context.Context, field graphql.CollectedField, obj *SimulatedPart) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedPart_cost(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cost, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Money) graphql.Marshaler {
+			return ec.marshalNMoney2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedPart_cost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SimulatedPart",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SimulatedPart_expectedTime(ctx context.Context, field graphql.CollectedField, obj *SimulatedPart) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SimulatedPart_expectedTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpectedTime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SimulatedPart_expectedTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SimulatedPart", field, false, false, "Duration")
 }
 
 func (ec *executionContext) _SplitFulfillmentPayload_fulfillment(ctx context.Context, field graphql.CollectedField, obj *SplitFulfillmentPayload) (ret graphql.Marshaler) {
@@ -26030,6 +27051,69 @@ func UnmarshalSignInInput(ctx context.Context, raw any) (SignInInput, error) {
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputSimulateRoutingInput(ctx context.Context, obj any) (SimulateRoutingInput, error) {
+	var it SimulateRoutingInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"order", "orderIds", "policyId", "rules"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "order":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("order"))
+			data, err := ec.unmarshalOCreateOrderInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐDraft(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Order = data
+		case "orderIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderIds"))
+			data, err := ec.unmarshalOID2ᚕgithubᚗcomᚋgoogleᚋuuidᚐUUIDᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrderIds = data
+		case "policyId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("policyId"))
+			data, err := ec.unmarshalOID2ᚖgithubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PolicyID = data
+		case "rules":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rules"))
+			data, err := ec.unmarshalORoutingRulesInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingRulesInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rules = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSimulateRoutingInput unmarshals raw into the SimulateRoutingInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSimulateRoutingInput(ctx context.Context, raw any) (SimulateRoutingInput, error) {
+	var out SimulateRoutingInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SimulateRoutingInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputSplitFulfillmentInput(ctx context.Context, obj any) (SplitFulfillmentInput, error) {
 	var it SplitFulfillmentInput
 	if obj == nil {
@@ -30056,6 +31140,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_routingPolicies(ctx, field)
 				})
+		case "simulateRouting":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_simulateRouting(ctx, field)
+				})
 		case "schedule":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, false,
@@ -31058,6 +32148,44 @@ func (ec *executionContext) _RoutingScorer(ctx context.Context, sel ast.Selectio
 	return out
 }
 
+var routingSimulationImplementors = []string{"RoutingSimulation"}
+
+func (ec *executionContext) _RoutingSimulation(ctx context.Context, sel ast.SelectionSet, obj *RoutingSimulation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, routingSimulationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RoutingSimulation")
+		case "orders":
+			out.Values[i] = ec._RoutingSimulation_orders(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._RoutingSimulation_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var scheduleImplementors = []string{"Schedule", "Node"}
 
 func (ec *executionContext) _Schedule(ctx context.Context, sel ast.SelectionSet, obj *Schedule) graphql.Marshaler {
@@ -31455,6 +32583,246 @@ func (ec *executionContext) _SignOutPayload(ctx context.Context, sel ast.Selecti
 			out.Values[i] = ec._SignOutPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var simulatedLineImplementors = []string{"SimulatedLine"}
+
+func (ec *executionContext) _SimulatedLine(ctx context.Context, sel ast.SelectionSet, obj *SimulatedLine) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, simulatedLineImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SimulatedLine")
+		case "line":
+			out.Values[i] = ec._SimulatedLine_line(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "serviceType":
+			out.Values[i] = ec._SimulatedLine_serviceType(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "quantity":
+			out.Values[i] = ec._SimulatedLine_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "parts":
+			out.Values[i] = ec._SimulatedLine_parts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "decision":
+			out.Values[i] = ec._SimulatedLine_decision(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cost":
+			out.Values[i] = ec._SimulatedLine_cost(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expectedTime":
+			out.Values[i] = ec._SimulatedLine_expectedTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "happened":
+			out.Values[i] = ec._SimulatedLine_happened(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var simulatedOrderImplementors = []string{"SimulatedOrder"}
+
+func (ec *executionContext) _SimulatedOrder(ctx context.Context, sel ast.SelectionSet, obj *SimulatedOrder) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, simulatedOrderImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SimulatedOrder")
+		case "order":
+			out.Values[i] = ec._SimulatedOrder_order(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "lines":
+			out.Values[i] = ec._SimulatedOrder_lines(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "isComplete":
+			out.Values[i] = ec._SimulatedOrder_isComplete(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cost":
+			out.Values[i] = ec._SimulatedOrder_cost(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expectedTime":
+			out.Values[i] = ec._SimulatedOrder_expectedTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "actualCost":
+			out.Values[i] = ec._SimulatedOrder_actualCost(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "actualTime":
+			out.Values[i] = ec._SimulatedOrder_actualTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var simulatedOutcomeImplementors = []string{"SimulatedOutcome"}
+
+func (ec *executionContext) _SimulatedOutcome(ctx context.Context, sel ast.SelectionSet, obj *SimulatedOutcome) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, simulatedOutcomeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SimulatedOutcome")
+		case "fulfillment":
+			out.Values[i] = ec._SimulatedOutcome_fulfillment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "provider":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SimulatedOutcome_provider(ctx, field, obj)
+				})
+		case "quantity":
+			out.Values[i] = ec._SimulatedOutcome_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "cost":
+			out.Values[i] = ec._SimulatedOutcome_cost(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "duration":
+			out.Values[i] = ec._SimulatedOutcome_duration(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var simulatedPartImplementors = []string{"SimulatedPart"}
+
+func (ec *executionContext) _SimulatedPart(ctx context.Context, sel ast.SelectionSet, obj *SimulatedPart) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, simulatedPartImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SimulatedPart")
+		case "offer":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SimulatedPart_offer(ctx, field, obj)
+				})
+		case "provider":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SimulatedPart_provider(ctx, field, obj)
+				})
+		case "quantity":
+			out.Values[i] = ec._SimulatedPart_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "cost":
+			out.Values[i] = ec._SimulatedPart_cost(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "expectedTime":
+			out.Values[i] = ec._SimulatedPart_expectedTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -34422,6 +35790,14 @@ func (ec *executionContext) marshalNRoutingScorerKind2githubᚗcomᚋboostress�
 	return res
 }
 
+func (ec *executionContext) marshalNRoutingSimulation2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingSimulation(ctx context.Context, sel ast.SelectionSet, v *RoutingSimulation) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RoutingSimulation!")
+		return graphql.Null
+	}
+	return ec._RoutingSimulation(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNSchedule2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleᚄ(ctx context.Context, sel ast.SelectionSet, v []*Schedule) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -34588,6 +35964,107 @@ func (ec *executionContext) marshalNSignOutPayload2ᚖgithubᚗcomᚋboostress�
 		return graphql.Null
 	}
 	return ec._SignOutPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNSimulateRoutingInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulateRoutingInput(ctx context.Context, v any) (SimulateRoutingInput, error) {
+	res, err := ec.unmarshalInputSimulateRoutingInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSimulatedLine2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedLineᚄ(ctx context.Context, sel ast.SelectionSet, v []*SimulatedLine) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSimulatedLine2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedLine(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSimulatedLine2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedLine(ctx context.Context, sel ast.SelectionSet, v *SimulatedLine) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SimulatedLine!")
+		return graphql.Null
+	}
+	return ec._SimulatedLine(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNSimulatedOrder2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedOrderᚄ(ctx context.Context, sel ast.SelectionSet, v []*SimulatedOrder) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSimulatedOrder2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedOrder(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSimulatedOrder2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedOrder(ctx context.Context, sel ast.SelectionSet, v *SimulatedOrder) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SimulatedOrder!")
+		return graphql.Null
+	}
+	return ec._SimulatedOrder(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNSimulatedOutcome2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedOutcomeᚄ(ctx context.Context, sel ast.SelectionSet, v []*SimulatedOutcome) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSimulatedOutcome2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedOutcome(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSimulatedOutcome2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedOutcome(ctx context.Context, sel ast.SelectionSet, v *SimulatedOutcome) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SimulatedOutcome!")
+		return graphql.Null
+	}
+	return ec._SimulatedOutcome(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNSimulatedPart2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedPartᚄ(ctx context.Context, sel ast.SelectionSet, v []*SimulatedPart) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSimulatedPart2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedPart(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSimulatedPart2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSimulatedPart(ctx context.Context, sel ast.SelectionSet, v *SimulatedPart) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SimulatedPart!")
+		return graphql.Null
+	}
+	return ec._SimulatedPart(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNSortDirection2githubᚗcomᚋboostressᚋboostressᚋgraphᚐSortDirection(ctx context.Context, v any) (SortDirection, error) {
@@ -35257,6 +36734,14 @@ func (ec *executionContext) marshalOCountryCode2ᚕstringᚄ(ctx context.Context
 	return ret
 }
 
+func (ec *executionContext) unmarshalOCreateOrderInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐDraft(ctx context.Context, v any) (*order.Draft, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputCreateOrderInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalOCurrencyCode2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐCurrency(ctx context.Context, v any) (*order.Currency, error) {
 	if v == nil {
 		return nil, nil
@@ -35644,6 +37129,13 @@ func (ec *executionContext) unmarshalOOrderFilter2ᚖgithubᚗcomᚋboostressᚋ
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalOOrderLine2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐLine(ctx context.Context, sel ast.SelectionSet, v *order.Line) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._OrderLine(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOOrderSort2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOrderSort(ctx context.Context, v any) (*OrderSort, error) {
 	if v == nil {
 		return nil, nil
@@ -35864,6 +37356,14 @@ func (ec *executionContext) marshalORoutingReason2ᚖgithubᚗcomᚋboostressᚋ
 	_ = ctx
 	res := scalar.MarshalText(string(*v))
 	return res
+}
+
+func (ec *executionContext) unmarshalORoutingRulesInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRoutingRulesInput(ctx context.Context, v any) (*RoutingRulesInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRoutingRulesInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOSchedule2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSchedule(ctx context.Context, sel ast.SelectionSet, v *Schedule) graphql.Marshaler {

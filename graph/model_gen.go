@@ -976,6 +976,14 @@ type RoutingScore struct {
 	Value *float64 `json:"value,omitempty"`
 }
 
+// What routing would decide.
+type RoutingSimulation struct {
+	// The orders, in the order asked for.
+	Orders []*SimulatedOrder `json:"orders"`
+	// What is wrong with the input; then there are no orders.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // A rule by which background work begins again and again, or once.
 type Schedule struct {
 	// Opaque and global.
@@ -1104,6 +1112,86 @@ type SignInPayload struct {
 type SignOutPayload struct {
 	// CONFLICT where the request was not made by a browser session.
 	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// What is routed for a trial: order or orderIds, by policyId or rules.
+type SimulateRoutingInput struct {
+	// An order that nobody placed.
+	Order *order.Draft `json:"order,omitempty"`
+	// Past orders, 1 to 100, as if they were placed now instead.
+	OrderIds []uuid.UUID `json:"orderIds,omitempty"`
+	// A version of a policy, drafts included; with what is published as its fallback.
+	PolicyID *uuid.UUID `json:"policyId,omitempty"`
+	// Rules that nobody saved.
+	Rules *RoutingRulesInput `json:"rules,omitempty"`
+}
+
+// What routing would decide for a line, beside what happened.
+type SimulatedLine struct {
+	// The line; null for an order that nobody placed.
+	Line *order.Line `json:"line,omitempty"`
+	// What is ordered.
+	ServiceType string `json:"serviceType"`
+	// How many units.
+	Quantity int `json:"quantity"`
+	// Who would take how much; empty where nothing matches.
+	Parts []*SimulatedPart `json:"parts"`
+	// The decision for the whole quantity.
+	Decision *RoutingDecision `json:"decision"`
+	// What the parts would cost.
+	Cost *order.Money `json:"cost"`
+	// How long the slowest part is expected to take; null where that was not measured of each.
+	ExpectedTime *time.Duration `json:"expectedTime,omitempty"`
+	// What happened, the first hundred fulfillments; empty for an order that nobody placed.
+	Happened []*SimulatedOutcome `json:"happened"`
+}
+
+// What routing would decide for an order.
+type SimulatedOrder struct {
+	// The order; null for one that nobody placed.
+	Order *order.Order `json:"order,omitempty"`
+	// Its lines, in their order.
+	Lines []*SimulatedLine `json:"lines"`
+	// Whether all of its quantity would be placed.
+	IsComplete bool `json:"isComplete"`
+	// What the part that would be placed would cost.
+	Cost *order.Money `json:"cost"`
+	// How long the slowest part is expected to take; null where that was not measured of each.
+	ExpectedTime *time.Duration `json:"expectedTime,omitempty"`
+	// What was charged, and is still reserved, for what happened; null for an order that nobody placed.
+	ActualCost *order.Money `json:"actualCost,omitempty"`
+	// How long what happened took, from the order to its end; null where it has none yet.
+	ActualTime *time.Duration `json:"actualTime,omitempty"`
+}
+
+// What happened to a part of a past order.
+type SimulatedOutcome struct {
+	// The fulfillment.
+	Fulfillment *order.Fulfillment `json:"fulfillment"`
+	// Who has, or had, it.
+	Provider *order.Provider `json:"provider,omitempty"`
+	// How many units.
+	Quantity int `json:"quantity"`
+	// What was charged for it and is still reserved.
+	Cost *order.Money `json:"cost"`
+	// From its submission to its end; null where it has none yet.
+	Duration *time.Duration `json:"duration,omitempty"`
+}
+
+// What one offer would take.
+type SimulatedPart struct {
+	// The offer.
+	Offer *order.Offer `json:"offer,omitempty"`
+	// Its provider.
+	Provider *order.Provider `json:"provider,omitempty"`
+	// How many units.
+	Quantity int `json:"quantity"`
+	// What they would cost.
+	Cost *order.Money `json:"cost"`
+	// How long it is expected to take, as measured; null: not measured.
+	ExpectedTime *time.Duration `json:"expectedTime,omitempty"`
+	OfferID      uuid.UUID      `json:"-"`
+	ProviderID   uuid.UUID      `json:"-"`
 }
 
 // Into what a fulfillment is split.
