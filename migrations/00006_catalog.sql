@@ -16,3 +16,39 @@ CREATE TABLE provider_days (
     CONSTRAINT provider_days_pkey PRIMARY KEY (provider_id, day),
     CONSTRAINT provider_days_budget_check CHECK (budget IS NULL OR reserved = 0 OR reserved + spent - overcharge <= budget)
 ) WITH (fillfactor = 50);
+
+-- Which workers leave a provider alone because it failed too often, and until when. Written when a breaker opens or closes.
+CREATE TABLE provider_breakers (
+    provider_id uuid NOT NULL,
+    operation text NOT NULL,
+    worker_id uuid NOT NULL, -- of the process whose breaker it is
+    account_id uuid NOT NULL,
+    open_until timestamptz NOT NULL,
+    CONSTRAINT provider_breakers_pkey PRIMARY KEY (provider_id, operation, worker_id)
+);
+
+-- How providers do, measured every few seconds, and what their last check found.
+CREATE TABLE provider_health (
+    provider_id uuid CONSTRAINT provider_health_pkey PRIMARY KEY,
+    account_id uuid NOT NULL,
+    measured_at timestamptz, -- NULL: not yet
+    calls integer NOT NULL DEFAULT 0,
+    succeeded integer NOT NULL DEFAULT 0, -- of the calls
+    failures jsonb NOT NULL DEFAULT '{}', -- the other calls by class
+    latency_p50_us bigint,
+    latency_p95_us bigint,
+    ended integer NOT NULL DEFAULT 0, -- fulfillments of the sample
+    fulfilled integer NOT NULL DEFAULT 0, -- of these
+    fulfill_ms bigint, -- median from submission to fulfillment
+    checked_at timestamptz,
+    check_error text NOT NULL DEFAULT '',
+    balance numeric(20,6),
+    balance_currency text NOT NULL DEFAULT ''
+);
+
+-- The same of offers, for routing by speed; only where there is something to tell.
+CREATE TABLE offer_health (
+    offer_id uuid CONSTRAINT offer_health_pkey PRIMARY KEY,
+    account_id uuid NOT NULL,
+    fulfill_ms bigint NOT NULL
+);

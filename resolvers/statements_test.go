@@ -32,8 +32,8 @@ func TestStatementsDontGrowWithTheList(t *testing.T) {
 						name } } } } } }
 				events { totalCount nodes { cursor kind fulfillment { status } order { destination { name } eventCursor holds { name } } } }
 				ledgerEntries { totalCount nodes { kind fulfillment { id } provider { name } } } } } }`, 23},
-		"providers": {`{ providers(first: 100) { totalCount nodes { name offers(first: 5) { totalCount nodes { name
-			provider { name } } } } } }`, 5},
+		"providers": {`{ providers(first: 100) { totalCount nodes { name health { calls breakers { operation } }
+			today { spent { amount } } offers(first: 5) { totalCount nodes { name provider { name } } } } } }`, 8},
 		"fulfillments": {`{ fulfillments(first: 100) { nodes { order { lines { nodes { id } } } provider { name } attempts {
 			nodes { state } } } } }`, 5},
 		"offers": {`{ offers(first: 100) { nodes { name provider { offers { nodes { id } } } } } }`, 3},

@@ -19,6 +19,7 @@ type (
 	outcomeFields     struct{ *Root }
 	entryFields       struct{ *Root }
 	providerFields    struct{ *Root }
+	healthFields      struct{ *Root }
 	offerFields       struct{ *Root }
 	taskFields        struct{ *Root }
 	sessionFields     struct{ *Root }
@@ -69,6 +70,9 @@ func (r *Root) LedgerEntry() graph.LedgerEntryResolver { return entryFields{r} }
 
 // Provider answers the fields of Provider.
 func (r *Root) Provider() graph.ProviderResolver { return providerFields{r} }
+
+// ProviderHealth answers the fields of ProviderHealth.
+func (r *Root) ProviderHealth() graph.ProviderHealthResolver { return healthFields{r} }
 
 // Offer answers the fields of Offer.
 func (r *Root) Offer() graph.OfferResolver { return offerFields{r} }

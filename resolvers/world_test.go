@@ -86,6 +86,12 @@ func (w world) provider(b *pgx.Batch, p int) {
 			reserved, spent, created_at, updated_at)
 		VALUES ($1, $2, $3, 'boostress', 'https://p.example.com', true, 30000, 4, 1000, 'EUR', 5, 12.5, $4, $4)`,
 		w.id(id.Provider, p), accountID(w.account), fmt.Sprintf("provider-%03d", p), w.at(p))
+	b.Queue(`INSERT INTO provider_health (provider_id, account_id, measured_at, calls, succeeded, failures, latency_p50_us, latency_p95_us,
+			ended, fulfilled, fulfill_ms, checked_at, check_error, balance, balance_currency)
+		VALUES ($1, $2, $3, 8, 6, '{"UNKNOWN": 2}', 120000, 900000, 4, 3, 90000, $3, 'it is away', 12.5, 'EUR')`,
+		w.id(id.Provider, p), accountID(w.account), w.at(p))
+	b.Queue(`INSERT INTO provider_breakers (provider_id, operation, worker_id, account_id, open_until)
+		VALUES ($1, 'CREATE', $1, $2, '2099-01-01')`, w.id(id.Provider, p), accountID(w.account))
 	for n := range 2 {
 		b.Queue(`INSERT INTO offers (id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency,
 				min_quantity, max_quantity, sla_ms, enabled, created_at, updated_at)

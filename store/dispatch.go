@@ -153,7 +153,7 @@ func (t *Tx) OffersByID(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*or
 	return offers, nil
 }
 
-// Providers reads providers with their sums of today; those that have a budget, for all time or for each day, are
+// Providers reads providers with their sums of today and what is measured of them; those that have a budget, for all time or for each day, are
 // locked, in id order, until the transaction ends, because what they may still reserve must not change under the caller.
 func (t *Tx) Providers(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*order.Provider, error) {
 	if err := t.queries.ProviderLockBudgeted(ctx, ids); err != nil {
@@ -171,6 +171,7 @@ func readProviders(ctx context.Context, queries *db.Queries, now time.Time, ids 
 	for _, row := range list {
 		p := providerOf(row.Provider)
 		p.Today = order.Sums{Reserved: row.DayReserved, Spent: row.DaySpent, Overcharge: row.DayOvercharge}
+		measure(p, &row)
 		providers[p.ID] = p
 	}
 	return providers, nil

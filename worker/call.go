@@ -10,6 +10,7 @@ import (
 	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/providerapi"
+	"github.com/boostress/boostress/store"
 )
 
 // defaultTimeout is a provider's where it has none.
@@ -58,7 +59,7 @@ func operationOf(kind fulfillment.StepKind) operation {
 // timed makes a call within the provider's timeout, as long as the claim holds, and tells the breaker and the metrics of
 // it. A panic of the adapter counts as an unknown outcome.
 func (p *Providers) timed(
-	ctx context.Context, provider order.Provider, op operation, leave func(order.Class),
+	ctx context.Context, provider order.Provider, op operation, leave leaving,
 	do func(context.Context) (order.ExternalOrder, error),
 ) (answer order.ExternalOrder, took time.Duration, err error) {
 	timeout := provider.Timeout
@@ -86,11 +87,35 @@ func (p *Providers) timed(
 	if ctx.Err() != nil {
 		class = order.ClassAccepted // we gave up, which says nothing about the provider
 	}
-	leave(class)
+	p.share(ctx, provider, op, leave(class))
 	if failure, ok := errors.AsType[*panicked](err); ok {
 		p.Log.ErrorContext(ctx, "adapter panicked", "provider", provider.ID, "error", err, "stack", string(failure.stack))
 	}
 	return answer, took, err
+}
+
+// shareTime bounds how long a call waits for others to be told of its breaker: they would find out by themselves.
+const shareTime = 2 * time.Second
+
+// share tells the other processes that a breaker opened or closed. Only then: not with every call.
+func (p *Providers) share(ctx context.Context, provider order.Provider, op operation, did turn) {
+	if did == turnNone || p.Breakers == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(lasting(ctx), shareTime)
+	defer cancel()
+	breaker := store.Breaker{AccountID: provider.AccountID, ProviderID: provider.ID, Operation: string(op), WorkerID: p.id}
+	var err error
+	if did == turnOpened {
+		p.Log.WarnContext(ctx, "provider fails and is left alone for a while", "provider", provider.ID, "operation", op)
+		err = p.Breakers.OpenBreaker(ctx, breaker, p.gate.closedFor(provider.ID, op))
+	} else {
+		p.Log.InfoContext(ctx, "provider answers again", "provider", provider.ID, "operation", op)
+		err = p.Breakers.CloseBreaker(ctx, breaker)
+	}
+	if err != nil {
+		p.Log.WarnContext(ctx, "others don't know of a breaker", "provider", provider.ID, "operation", op, "error", err)
+	}
 }
 
 // call makes the call that a step allows.

@@ -13,9 +13,11 @@ import (
 	"github.com/boostress/boostress/fulfillment"
 	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/internal/group"
+	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/limit"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/providerapi"
+	"github.com/boostress/boostress/store"
 	"github.com/boostress/boostress/task"
 )
 
@@ -38,9 +40,17 @@ type ProviderOptions struct {
 	// Rates are shared by all processes; default: this process only.
 	Rates *limit.Rates
 	// Rate is how often a provider may be called; default: as its own rate limit says.
-	Rate    func(order.Provider) limit.Rate
-	Log     *slog.Logger
-	Metrics *Metrics
+	Rate func(order.Provider) limit.Rate
+	// Breakers is told when one opens or closes; default: nobody is.
+	Breakers Breakers
+	Log      *slog.Logger
+	Metrics  *Metrics
+}
+
+// Breakers shares what one process's breakers do with the others; *store.Store does it.
+type Breakers interface {
+	OpenBreaker(ctx context.Context, b store.Breaker, while time.Duration) error
+	CloseBreaker(ctx context.Context, b store.Breaker) error
 }
 
 // Providers calls providers for the handlers, which share its breakers, rates and concurrency.
@@ -48,6 +58,7 @@ type Providers struct {
 	ProviderOptions
 
 	gate *gate
+	id   uuid.UUID // of this process's breakers
 }
 
 // NewProviders returns a Providers for all handlers of a process.
@@ -61,7 +72,7 @@ func NewProviders(options ProviderOptions) *Providers {
 	if options.Metrics == nil {
 		options.Metrics = NewMetrics(nil)
 	}
-	return &Providers{ProviderOptions: options, gate: newGate(options.Rates, options.Rate)}
+	return &Providers{ProviderOptions: options, gate: newGate(options.Rates, options.Rate), id: id.New(id.Worker)}
 }
 
 const (

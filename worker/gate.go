@@ -102,8 +102,20 @@ func (g *gate) tokens(ctx context.Context, provider order.Provider, calls int) (
 	return got, wait, rate.Every
 }
 
+// leaving ends a call of a class and tells what that did to the breaker.
+type leaving func(order.Class) turn
+
+// turn is what a call did to its breaker.
+type turn int
+
+const (
+	turnNone turn = iota
+	turnOpened
+	turnClosed
+)
+
 // enter waits, not for long, until the provider has room for a call. The call's class must be told to leave.
-func (g *gate) enter(ctx context.Context, provider order.Provider, op operation) (leave func(order.Class), refused *refusal) {
+func (g *gate) enter(ctx context.Context, provider order.Provider, op operation) (leave leaving, refused *refusal) {
 	breaker := g.breaker(provider.ID, op)
 	room := g.lane(provider)
 	if !room.enter(ctx) {
@@ -114,14 +126,27 @@ func (g *gate) enter(ctx context.Context, provider order.Provider, op operation)
 		after := max(breaker.RemainingDelay(), time.Second)
 		return nil, &refusal{order.ClassRetryable, after, "the provider failed too often and is left alone for a while"}
 	}
-	return func(class order.Class) {
+	return func(class order.Class) turn {
 		room.leave()
+		before := breaker.State()
 		if broken(class) {
 			breaker.RecordFailure()
 		} else {
 			breaker.RecordSuccess()
 		}
+		return turnOf(before, breaker.State())
 	}, nil
+}
+
+func turnOf(before, after circuitbreaker.State) turn {
+	switch {
+	case after == before || after == circuitbreaker.HalfOpenState:
+		return turnNone
+	case after == circuitbreaker.OpenState:
+		return turnOpened
+	default:
+		return turnClosed
+	}
 }
 
 // broken reports whether an outcome says that something is wrong with a provider rather than with a call.

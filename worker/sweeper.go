@@ -84,6 +84,7 @@ const (
 	sweepLimit  = 500 // of one duty's transaction
 	depthEvery  = 10  // ticks
 	seedEvery   = 60  // ticks
+	healthEvery = 10  // ticks
 	seldomEvery = 600 // ticks
 )
 
@@ -112,6 +113,7 @@ func (s *Sweeper) sweep(ctx context.Context) error {
 	})
 	duty("seed schedules", seedEvery*s.Every, s.seed)
 	duty("measure queues", depthEvery*s.Every, s.measure)
+	duty("measure providers", healthEvery*s.Every, s.Store.MeasureHealth)
 	duty("make partitions", seldomEvery*s.Every, s.partition)
 	duties.Wait()
 	return nil

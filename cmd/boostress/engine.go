@@ -15,7 +15,8 @@ import (
 // serveWorker runs the tasks of every queue.
 func (a *app) serveWorker(ctx context.Context, group *errgroup.Group) {
 	providers := worker.NewProviders(worker.ProviderOptions{
-		Adapters: a.adapters, Rates: limit.NewRates(a.redis, limit.RatesOptions{Log: a.log, Clock: failpoint.Now}), Log: a.log, Metrics: a.engine,
+		Adapters: a.adapters, Rates: limit.NewRates(a.redis, limit.RatesOptions{Log: a.log, Clock: failpoint.Now}),
+		Breakers: a.store, Log: a.log, Metrics: a.engine,
 	})
 	dispatch := worker.Dispatch(a.service, providers)
 	slots := worker.DefaultSlots()

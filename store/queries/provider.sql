@@ -20,11 +20,14 @@ SELECT * FROM providers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE;
 SELECT * FROM providers WHERE id = $1;
 
 -- name: ProviderGetMany :many
--- With the sums of one day. After ProviderLockBudgeted, as a statement of its own: a join under the lock would still show
+-- With the sums of one day and what is measured. After ProviderLockBudgeted, as a statement of its own: a join under the lock would still show
 -- the day as it was before the lock was waited for.
 SELECT sqlc.embed(providers), coalesce(d.reserved, 0)::numeric AS day_reserved, coalesce(d.spent, 0)::numeric AS day_spent,
-    coalesce(d.overcharge, 0)::numeric AS day_overcharge
+    coalesce(d.overcharge, 0)::numeric AS day_overcharge, coalesce(h.ended, 0)::int AS ended, coalesce(h.fulfilled, 0)::int AS fulfilled,
+    h.fulfill_ms, coalesce((SELECT max(b.open_until) FROM provider_breakers b WHERE b.provider_id = providers.id
+        AND b.operation = 'CREATE' AND b.open_until > now()), 'epoch')::timestamptz AS breaker_open_until
 FROM providers LEFT JOIN provider_days d ON d.provider_id = providers.id AND d.day = @day::date
+LEFT JOIN provider_health h ON h.provider_id = providers.id
 WHERE providers.id = ANY(@ids::uuid[]) ORDER BY providers.id;
 
 -- name: ProviderLockBudgeted :exec

@@ -1,0 +1,28 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/boostress/boostress/graph"
+	"github.com/boostress/boostress/order"
+)
+
+// Health tells how the provider does.
+func (f providerFields) Health(ctx context.Context, p *order.Provider) (*order.Health, error) {
+	l, err := f.loadersOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	health, err := find(ctx, l.health, p.ID)
+	if health == nil && err == nil {
+		health = &order.Health{} // not measured yet
+	}
+	return health, err
+}
+
+// Failures counts the calls that were not accepted by what the answer meant.
+func (healthFields) Failures(_ context.Context, health *order.Health) ([]*graph.AttemptClassCount, error) {
+	return shownCounts(health.Failures, func(class order.Class, count int) *graph.AttemptClassCount {
+		return &graph.AttemptClassCount{Class: &class, Count: count}
+	}), nil
+}
