@@ -27,6 +27,8 @@ const (
 	ActionProviderUpdate Action = "provider.update" // settings, pauses and credentials
 	ActionOfferCreate    Action = "offer.create"
 	ActionOfferUpdate    Action = "offer.update" // also its being enabled or disabled
+	ActionOfferSync      Action = "offer.sync"   // what a provider lists was taken over
+	ActionProviderDelete Action = "provider.delete"
 	ActionPolicyCreate   Action = "routingPolicy.create"
 	ActionPolicyPublish  Action = "routingPolicy.publish"
 )

@@ -81,6 +81,9 @@ func (s *Service) UpdateOffer(
 		if err := input.apply(o); err != nil {
 			return err
 		}
+		if input.Enabled != nil {
+			o.Vanished = false // from here on, whether it is enabled is a person's decision
+		}
 		if changed, err = tx.UpdateOffer(ctx, o); err != nil {
 			return err
 		}

@@ -52,3 +52,47 @@ CREATE TABLE offer_health (
     account_id uuid NOT NULL,
     fulfill_ms bigint NOT NULL
 );
+
+-- A deleted provider is hidden and given nothing, and its name is free; its history stays. What still holds money of it
+-- can't be deleted, and nothing can be reserved of a deleted one, whoever read it before.
+ALTER TABLE providers ADD COLUMN deleted_at timestamptz;
+ALTER TABLE providers DROP CONSTRAINT providers_name_key;
+CREATE UNIQUE INDEX providers_name_key ON providers (account_id, name) WHERE deleted_at IS NULL;
+ALTER TABLE providers ADD CONSTRAINT providers_deleted_check CHECK (deleted_at IS NULL OR reserved = 0) NOT VALID;
+
+ALTER TABLE offers ADD COLUMN vanished boolean NOT NULL DEFAULT false; -- disabled because it was listed no more
+
+-- Comparisons of a provider's offers with what it lists.
+CREATE TABLE offer_syncs (
+    id uuid CONSTRAINT offer_syncs_pkey PRIMARY KEY,
+    account_id uuid NOT NULL,
+    provider_id uuid NOT NULL CONSTRAINT offer_syncs_provider_fkey REFERENCES providers,
+    mode text NOT NULL, -- APPLY or PROPOSE
+    state text NOT NULL, -- RUNNING, PROPOSED, APPLIED, DISCARDED or FAILED
+    added integer NOT NULL DEFAULT 0,
+    changed integer NOT NULL DEFAULT 0,
+    disabled integer NOT NULL DEFAULT 0,
+    skipped integer NOT NULL DEFAULT 0,
+    error text NOT NULL DEFAULT '',
+    created_by text NOT NULL,
+    created_at timestamptz NOT NULL,
+    listed_at timestamptz,
+    decided_by text NOT NULL DEFAULT '',
+    decided_at timestamptz
+);
+CREATE INDEX offer_syncs_provider_idx ON offer_syncs (provider_id, created_at, id);
+CREATE UNIQUE INDEX offer_syncs_running_key ON offer_syncs (provider_id) WHERE state = 'RUNNING';
+
+CREATE TABLE offer_sync_changes (
+    id uuid CONSTRAINT offer_sync_changes_pkey PRIMARY KEY,
+    account_id uuid NOT NULL,
+    sync_id uuid NOT NULL CONSTRAINT offer_sync_changes_sync_fkey REFERENCES offer_syncs,
+    kind text NOT NULL, -- ADD, CHANGE, DISABLE or SKIP
+    external_id text NOT NULL,
+    offer_id uuid, -- NULL: it is not there yet
+    name text NOT NULL,
+    reason text NOT NULL DEFAULT '',
+    fields jsonb NOT NULL, -- before and after
+    offer jsonb -- as it becomes; NULL: nothing is to be done
+);
+CREATE INDEX offer_sync_changes_sync_idx ON offer_sync_changes (sync_id, id);

@@ -33,6 +33,7 @@ type Provider struct {
 	Attention    string // what a person must see to: it refused our credentials, say; "": nothing
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+	DeletedAt    *time.Time // since when it is hidden and given nothing; its history stays
 
 	Measured Measured // only as of a read for routing
 	Today    Today    // only as of a read for routing, or for change
@@ -40,7 +41,9 @@ type Provider struct {
 
 // Open reports whether the provider is given new fulfillments. One that wants a person is not, until somebody has
 // updated or resumed it.
-func (p *Provider) Open() bool { return p.Enabled && p.PausedAt == nil && p.Attention == "" }
+func (p *Provider) Open() bool {
+	return p.Enabled && p.PausedAt == nil && p.Attention == "" && p.DeletedAt == nil
+}
 
 // Sums are what ledger entries add up to.
 type Sums struct {
@@ -131,6 +134,7 @@ type Offer struct {
 	Weight         int           // of routing by weight, 1 or more
 	Enabled        bool
 	GivenAt        *time.Time // when it was last given a fulfillment; kept only of one with a cool-down
+	Vanished       bool       // it was disabled because its provider listed it no more
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 }

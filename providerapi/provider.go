@@ -52,6 +52,11 @@ type Pinger interface {
 	Ping(ctx context.Context) error
 }
 
+// Balancer reads what our account at the provider holds.
+type Balancer interface {
+	Balance(ctx context.Context) (order.Money, error)
+}
+
 // WebhookParser verifies and reads a webhook that the provider sent. It fails with ErrSignature where the
 // signature is missing, wrong or older than five minutes.
 type WebhookParser interface {
@@ -79,15 +84,4 @@ type CreateRequest struct {
 }
 
 // ExternalOffer is an offer as the provider lists it.
-type ExternalOffer struct {
-	ExternalID     string
-	Name           string
-	Category       string
-	ServiceType    string
-	UnitPrice      order.Money
-	MinQuantity    int
-	MaxQuantity    int // 0: unlimited
-	AvailableFrom  *time.Time
-	AvailableUntil *time.Time
-	SLA            time.Duration
-}
+type ExternalOffer = order.ExternalOffer

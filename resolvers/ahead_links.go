@@ -89,8 +89,17 @@ func fulfillmentLinks() map[string]link {
 	}
 }
 
+func providerID(p *order.Provider) *uuid.UUID { return &p.ID }
+
 func catalogLinks() map[string]link {
 	return map[string]link{
+		"Provider.health": toOne("ProviderHealth", providerID, func(l *loaders) *batch[*order.Health] { return l.health }),
+		"Provider.offerSyncs": toMany("OfferSync", "offerSyncs", func(p *order.Provider) uuid.UUID { return p.ID }, withoutFilter,
+			func(st *store.Store) readChildren[noFilter, *order.OfferSync] { return unfiltered(st.SyncsOf) }),
+		"OfferSync.provider": toOne("Provider", func(s *order.OfferSync) *uuid.UUID { return &s.ProviderID }, toProviders),
+		"OfferSync.changes": toMany("OfferChange", "offerChanges", func(s *order.OfferSync) uuid.UUID { return s.ID }, withoutFilter,
+			func(st *store.Store) readChildren[noFilter, *order.OfferChange] { return unfiltered(st.ChangesOf) }),
+		"OfferChange.offer": toOne("Offer", func(c *order.OfferChange) *uuid.UUID { return c.OfferID }, toOffers),
 		"Provider.offers": toMany("Offer", "offers", func(p *order.Provider) uuid.UUID { return p.ID }, filterOf(offerFilter),
 			func(st *store.Store) readChildren[store.OfferFilter, *order.Offer] { return st.OffersOf }),
 		"Offer.provider": toOne("Provider", func(o *order.Offer) *uuid.UUID { return &o.ProviderID }, toProviders),

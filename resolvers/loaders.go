@@ -103,7 +103,8 @@ type loaders struct {
 	decisions    *batch[routing.Record]
 	policies     *batch[*routing.Policy]
 	providers    *batch[*order.Provider]
-	days         *batch[order.Sums]    // of today, by provider
+	days         *batch[order.Sums] // of today, by provider
+	syncs        *batch[*order.OfferSync]
 	health       *batch[*order.Health] // by provider
 	offers       *batch[*order.Offer]
 	schedules    *batch[*schedule.Schedule]
@@ -163,6 +164,7 @@ func (r *Root) newLoaders(principal account.Principal) *loaders {
 		days: single(r, principal, func(ctx context.Context, accountID uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]order.Sums, error) {
 			return st.ProviderDays(ctx, accountID, ids, r.options.Clock())
 		}),
+		syncs:     single(r, principal, st.Syncs),
 		health:    single(r, principal, st.Health),
 		offers:    single(r, principal, st.OffersByID),
 		schedules: single(r, principal, st.Schedules),

@@ -86,6 +86,7 @@ func nodeKinds() map[id.Kind]nodeKind {
 		id.Attempt:       nodesOfPointers("Attempt", func(l *loaders) *batch[*order.Attempt] { return l.attempts }),
 		id.Provider:      nodesOfPointers("Provider", func(l *loaders) *batch[*order.Provider] { return l.providers }),
 		id.Offer:         nodesOfPointers("Offer", func(l *loaders) *batch[*order.Offer] { return l.offers }),
+		id.OfferSync:     nodesOfPointers("OfferSync", func(l *loaders) *batch[*order.OfferSync] { return l.syncs }),
 		id.RoutingPolicy: nodesOfPointers("RoutingPolicy", func(l *loaders) *batch[*routing.Policy] { return l.policies }),
 		id.LedgerEntry:   nodesOfPointers("LedgerEntry", func(l *loaders) *batch[*order.LedgerEntry] { return l.entries }),
 		id.Schedule:      schedules,

@@ -256,6 +256,12 @@ func TestAccountsDontSeeEachOther(t *testing.T) {
 			userErrors { field code } } }`,
 		"resumeProvider": `mutation($provider: ID!) { resumeProvider(input: {id: $provider}) { provider { id } userErrors {
 			field code } } }`,
+		"deleteProvider": `mutation($provider: ID!) { deleteProvider(input: {id: $provider}) { provider { id } userErrors {
+			field code } } }`,
+		"checkProvider": `mutation($provider: ID!) { checkProvider(input: {id: $provider}) { provider { id } userErrors {
+			field code } } }`,
+		"syncOffers": `mutation($provider: ID!) { syncOffers(input: {providerId: $provider, mode: APPLY}) { offerSync { id }
+			userErrors { field code } } }`,
 		"updateOffer": `mutation($offer: ID!) { updateOffer(input: {id: $offer, name: "mine"}) { offer { id } userErrors {
 			field code } } }`,
 		"enableOffers": `mutation($offer: ID!) { enableOffers(input: {ids: [$offer]}) { offers { id } userErrors { field code } } }`,

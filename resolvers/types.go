@@ -20,6 +20,8 @@ type (
 	entryFields       struct{ *Root }
 	providerFields    struct{ *Root }
 	healthFields      struct{ *Root }
+	syncFields        struct{ *Root }
+	changeFields      struct{ *Root }
 	offerFields       struct{ *Root }
 	taskFields        struct{ *Root }
 	sessionFields     struct{ *Root }
@@ -73,6 +75,12 @@ func (r *Root) Provider() graph.ProviderResolver { return providerFields{r} }
 
 // ProviderHealth answers the fields of ProviderHealth.
 func (r *Root) ProviderHealth() graph.ProviderHealthResolver { return healthFields{r} }
+
+// OfferSync answers the fields of OfferSync.
+func (r *Root) OfferSync() graph.OfferSyncResolver { return syncFields{r} }
+
+// OfferChange answers the fields of OfferChange.
+func (r *Root) OfferChange() graph.OfferChangeResolver { return changeFields{r} }
 
 // Offer answers the fields of Offer.
 func (r *Root) Offer() graph.OfferResolver { return offerFields{r} }

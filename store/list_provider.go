@@ -19,6 +19,7 @@ type ProviderFilter struct {
 
 func (f *ProviderFilter) where(accountID uuid.UUID) *where {
 	w := of(accountID)
+	w.add("t.deleted_at IS NULL")
 	if f.Adapter != "" {
 		w.add("t.adapter = ?", f.Adapter)
 	}
@@ -92,11 +93,13 @@ func offers() table[db.Offer, *order.Offer] {
 	}
 }
 
-// OfferList reads a page of an account's offers, usually by time. It fails with ErrKey.
+// OfferList reads a page of an account's offers, usually by time, but for those of deleted providers. It fails with ErrKey.
 func (s *Store) OfferList(
 	ctx context.Context, accountID uuid.UUID, filter OfferFilter, sort Sort, page Page,
 ) (Slice[*order.Offer], error) {
-	return list(ctx, s, offers(), filter.where(accountID), sort, page)
+	w := filter.where(accountID)
+	w.add("NOT EXISTS (SELECT FROM providers p WHERE p.id = t.provider_id AND p.deleted_at IS NOT NULL)")
+	return list(ctx, s, offers(), w, sort, page)
 }
 
 // OffersOf reads, for each of an account's providers, a page of its offers, the oldest first. It fails with ErrKey.

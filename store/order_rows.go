@@ -79,7 +79,7 @@ func providerOf(row db.Provider) *order.Provider {
 		DayBudget: row.DayBudget, RateCalls: int(row.RateCalls), RatePer: milliseconds(row.RatePerMs),
 		Priority: int(row.Priority), Weight: int(row.Weight),
 		Currency: order.Currency(row.Currency), Reserved: row.Reserved, Spent: row.Spent, Overcharge: row.Overcharge,
-		Attention: row.Attention, CreatedAt: row.CreatedAt.UTC(), UpdatedAt: row.UpdatedAt.UTC(),
+		Attention: row.Attention, CreatedAt: row.CreatedAt.UTC(), UpdatedAt: row.UpdatedAt.UTC(), DeletedAt: utc(row.DeletedAt),
 		Measured: order.Measured{Open: int(row.Open), LastChosenAt: utc(row.ChosenAt)},
 	}
 }
@@ -91,7 +91,7 @@ func offerOf(row db.Offer) *order.Offer {
 		Currency: order.Currency(row.Currency), MinQuantity: int(row.MinQuantity), MaxQuantity: int(row.MaxQuantity),
 		AvailableFrom: utc(row.AvailableFrom), AvailableUntil: utc(row.AvailableUntil), SLA: milliseconds(row.SlaMs),
 		CoolDown: milliseconds(row.CoolDownMs), Regions: row.Regions, Priority: int(row.Priority),
-		Weight: int(row.Weight), Enabled: row.Enabled, GivenAt: utc(row.GivenAt), CreatedAt: row.CreatedAt.UTC(),
+		Weight: int(row.Weight), Enabled: row.Enabled, GivenAt: utc(row.GivenAt), Vanished: row.Vanished, CreatedAt: row.CreatedAt.UTC(),
 		UpdatedAt: row.UpdatedAt.UTC(),
 	}
 }

@@ -129,7 +129,7 @@ func (t *Tx) UpdateOffer(ctx context.Context, o *order.Offer) (*order.Offer, err
 		MinQuantity: small(o.MinQuantity), MaxQuantity: small(o.MaxQuantity), AvailableFrom: o.AvailableFrom,
 		AvailableUntil: o.AvailableUntil, SlaMs: o.SLA.Milliseconds(), CoolDownMs: o.CoolDown.Milliseconds(),
 		Regions: given(o.Regions), Priority: int16(o.Priority), Weight: small(o.Weight), //nolint:gosec // 0 to 9
-		Enabled: o.Enabled, Now: t.Now, AccountID: o.AccountID, ID: o.ID,
+		Enabled: o.Enabled, Vanished: o.Vanished, Now: t.Now, AccountID: o.AccountID, ID: o.ID,
 	})
 	if err != nil {
 		return nil, domainError("update offer", err)
@@ -211,4 +211,31 @@ func (s *Store) ProviderByName(ctx context.Context, accountID uuid.UUID, name st
 func (s *Store) ProviderWithCredentials(ctx context.Context) (uuid.UUID, error) {
 	providerID, err := s.queries.ProviderWithCredentials(ctx)
 	return providerID, domainError("find credentials", err)
+}
+
+// DeleteProvider hides a provider that was locked before, forgets its credentials and disables its offers.
+func (t *Tx) DeleteProvider(ctx context.Context, accountID, providerID uuid.UUID) (*order.Provider, error) {
+	if err := t.queries.OfferDisableAll(ctx, t.Now, accountID, providerID); err != nil {
+		return nil, domainError("disable offers", err)
+	}
+	row, err := t.queries.ProviderDelete(ctx, &t.Now, accountID, providerID)
+	if err != nil {
+		return nil, domainError("delete provider", err)
+	}
+	return providerOf(row), nil
+}
+
+// ProviderBusy reports whether anything of a provider is open.
+func (t *Tx) ProviderBusy(ctx context.Context, accountID, providerID uuid.UUID) (bool, error) {
+	busy, err := t.queries.ProviderBusy(ctx, providerID, accountID)
+	return busy, domainError("look for open fulfillments", err)
+}
+
+// Checked keeps what a check of a provider found: "" where all is well, and its balance, where it tells.
+func (t *Tx) Checked(ctx context.Context, p *order.Provider, problem string, balance *order.Money) error {
+	params := db.HealthCheckParams{ProviderID: p.ID, AccountID: p.AccountID, Now: t.Now, CheckError: problem}
+	if balance != nil {
+		params.Balance, params.BalanceCurrency = &balance.Amount, string(balance.Currency)
+	}
+	return domainError("keep check", t.queries.HealthCheck(ctx, params))
 }

@@ -251,3 +251,12 @@ func (t *Tx) TaskDispatching(ctx context.Context, fulfillmentID uuid.UUID) (bool
 	dispatching, err := t.queries.TaskDispatching(ctx, []uuid.UUID{fulfillmentID})
 	return len(dispatching) > 0 && dispatching[0].Claimed, domainError("read tasks", err)
 }
+
+// TaskByKey returns the task that waits or runs under a unique key. It fails with order.ErrNotFound.
+func (t *Tx) TaskByKey(ctx context.Context, key string) (task.Task, error) {
+	row, err := t.queries.TaskByUniqueKey(ctx, &key)
+	if err != nil {
+		return task.Task{}, domainError("read task", err)
+	}
+	return taskOf(row), nil
+}

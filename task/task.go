@@ -13,10 +13,12 @@ type Kind string
 
 // The kinds of tasks.
 const (
-	KindDispatch     Kind = "DISPATCH"      // bring one fulfillment to a provider, or reconcile what became of it
-	KindCancel       Kind = "CANCEL"        // ask a provider to cancel one fulfillment
-	KindPollProvider Kind = "POLL_PROVIDER" // read the due fulfillments' status from one provider
-	KindRetention    Kind = "RETENTION"     // drop what is past its keep
+	KindDispatch      Kind = "DISPATCH"       // bring one fulfillment to a provider, or reconcile what became of it
+	KindCancel        Kind = "CANCEL"         // ask a provider to cancel one fulfillment
+	KindPollProvider  Kind = "POLL_PROVIDER"  // read the due fulfillments' status from one provider
+	KindCheckProvider Kind = "CHECK_PROVIDER" // find out whether a provider can be reached and knows us
+	KindSyncOffers    Kind = "SYNC_OFFERS"    // compare a provider's offers with what it lists
+	KindRetention     Kind = "RETENTION"      // drop what is past its keep
 )
 
 // Queue names a lane of tasks; workers choose which lanes they serve.

@@ -139,14 +139,17 @@ func (g *gate) enter(ctx context.Context, provider order.Provider, op operation)
 }
 
 func turnOf(before, after circuitbreaker.State) turn {
-	switch {
-	case after == before || after == circuitbreaker.HalfOpenState:
+	if after == before {
 		return turnNone
-	case after == circuitbreaker.OpenState:
-		return turnOpened
-	default:
-		return turnClosed
 	}
+	switch after {
+	case circuitbreaker.OpenState:
+		return turnOpened
+	case circuitbreaker.ClosedState:
+		return turnClosed
+	case circuitbreaker.HalfOpenState:
+	}
+	return turnNone
 }
 
 // broken reports whether an outcome says that something is wrong with a provider rather than with a call.

@@ -24,10 +24,12 @@ func (a *app) serveWorker(ctx context.Context, group *errgroup.Group) {
 	engine := worker.New(worker.Options{
 		Store: a.store, Lists: a.lists, Slots: slots, Term: a.settings.Term, Grace: a.settings.DrainTimeout,
 		Handlers: map[task.Kind]worker.Handler{
-			task.KindDispatch:     dispatch,
-			task.KindCancel:       dispatch,
-			task.KindPollProvider: worker.Poll(a.service, providers),
-			task.KindRetention:    worker.Retention(a.store),
+			task.KindDispatch:      dispatch,
+			task.KindCancel:        dispatch,
+			task.KindPollProvider:  worker.Poll(a.service, providers),
+			task.KindCheckProvider: worker.CheckProvider(a.service, providers),
+			task.KindSyncOffers:    worker.SyncOffers(a.service, providers),
+			task.KindRetention:     worker.Retention(a.store),
 		},
 		AfterCommit: a.afterCommit, Version: version, Log: a.log, Metrics: a.engine,
 	})

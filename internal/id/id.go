@@ -32,6 +32,7 @@ const (
 	AuditEntry
 	Hold
 	RoutingPolicy
+	OfferSync
 )
 
 const kindByte = 15

@@ -46,6 +46,7 @@ var (
 	_ providerapi.OfferLister     = (*Adapter)(nil)
 	_ providerapi.Quoter          = (*Adapter)(nil)
 	_ providerapi.Pinger          = (*Adapter)(nil)
+	_ providerapi.Balancer        = (*Adapter)(nil)
 	_ providerapi.WebhookParser   = (*Adapter)(nil)
 )
 

@@ -248,6 +248,22 @@ func TestOffersAndQuote(t *testing.T) {
 	}
 }
 
+func TestBalance(t *testing.T) {
+	t.Parallel()
+	got, err := open(t, answer(http.StatusOK, `{"balance": {"amount": "812.40", "currency": "EUR"}}`)).Balance(t.Context())
+	if err != nil || got.Amount.String() != "812.40" || got.Currency != "EUR" {
+		t.Errorf("balance is %v, %v", got, err)
+	}
+	for _, status := range []int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented} {
+		if _, err := open(t, answer(status, "no")).Balance(t.Context()); providerapi.ClassOf(err) != order.ClassUnsupported {
+			t.Errorf("HTTP %d: %v, want UNSUPPORTED", status, err)
+		}
+	}
+	if _, err := open(t, answer(http.StatusUnauthorized, "")).Balance(t.Context()); providerapi.ClassOf(err) != order.ClassAuth {
+		t.Errorf("a wrong key: %v", err)
+	}
+}
+
 func TestPing(t *testing.T) {
 	t.Parallel()
 

@@ -2,6 +2,7 @@ package boostress
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -75,4 +76,25 @@ func (a *Adapter) Quote(ctx context.Context, request providerapi.CreateRequest) 
 // Ping checks the address and the API key.
 func (a *Adapter) Ping(ctx context.Context) error {
 	return a.call(ctx, reading, http.MethodGet, "/v1/ping", "", nil, nil)
+}
+
+// Balance reads what our account at the provider holds. It fails with UNSUPPORTED where the provider does not tell.
+func (a *Adapter) Balance(ctx context.Context) (order.Money, error) {
+	var balance order.Money
+	err := a.call(ctx, reading, http.MethodGet, "/v1/balance", "", nil, func(body []byte) error {
+		told, err := protocol.ParseBalance(body)
+		if err != nil {
+			return err
+		}
+		balance, err = moneyOf(told)
+		return err
+	})
+	if refused, ok := errors.AsType[*providerapi.Error](err); ok {
+		switch refused.Status {
+		case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+			// The protocol leaves it to the provider whether there is one.
+			refused.Class, refused.Err = order.ClassUnsupported, nil
+		}
+	}
+	return balance, err
 }

@@ -186,22 +186,27 @@ func ParseRefusal(body []byte) (Refusal, error) {
 }
 
 // ParseQuote reads the price of a quote. It fails like ParseOrder.
-func ParseQuote(body []byte) (Money, error) {
-	var price *Money
+func ParseQuote(body []byte) (Money, error) { return parseMoney(body, "price") }
+
+// ParseBalance reads what the buyer's account holds. It fails like ParseOrder.
+func ParseBalance(body []byte) (Money, error) { return parseMoney(body, "balance") }
+
+func parseMoney(body []byte, member string) (Money, error) {
+	var amount *Money
 	err := message(body, MaxReply, func(d *jx.Decoder, name []byte) (err error) {
-		if string(name) != "price" {
+		if string(name) != member {
 			return d.Skip()
 		}
-		price, err = money(d)
+		amount, err = money(d)
 		return err
 	})
 	switch {
 	case err != nil:
 		return Money{}, err
-	case price == nil:
+	case amount == nil:
 		return Money{}, malformed(errMissing)
 	default:
-		return *price, nil
+		return *amount, nil
 	}
 }
 

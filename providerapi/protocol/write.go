@@ -131,10 +131,15 @@ func (r *Refusal) Append(buf []byte) []byte {
 }
 
 // AppendQuote writes a quote's price as JSON after buf.
-func AppendQuote(buf []byte, price Money) []byte {
+func AppendQuote(buf []byte, price Money) []byte { return appendMoney(buf, "price", price) }
+
+// AppendBalance writes what the buyer's account holds as JSON after buf.
+func AppendBalance(buf []byte, balance Money) []byte { return appendMoney(buf, "balance", balance) }
+
+func appendMoney(buf []byte, member string, amount Money) []byte {
 	e := encoder(buf)
 	e.ObjStart()
-	moneyField(&e, "price", &price)
+	moneyField(&e, member, &amount)
 	e.ObjEnd()
 	return e.Bytes()
 }

@@ -98,6 +98,8 @@ type Behavior struct {
 	RefuseDuplicates bool `json:"refuseDuplicates"`
 	// StatusWord is what every order's status is called, in answers only; "" leaves the protocol's words.
 	StatusWord string `json:"statusWord"`
+	// Balance is what the buyer's account holds, in the currency of the offers; "" is not told.
+	Balance string `json:"balance"`
 	// Unavailable answers every request with 503.
 	Unavailable bool `json:"unavailable"`
 	// Next counts creates that meet a fault for sure, by the fault's name, e.g. {"dropReply": 3}; each that did is
@@ -177,6 +179,9 @@ func (b *Behavior) validate() error {
 		if span.Min < 0 || span.Max < span.Min || span.Max > maxPause {
 			fault("%s must be from 0 to %d, and min at most max", name, maxPause)
 		}
+	}
+	if _, err := parseMicros(b.Balance); b.Balance != "" && err != nil {
+		fault("balance must be an amount, e.g. \"1000.00\", or \"\"")
 	}
 	if len(b.StatusWord) > protocol.MaxWord {
 		fault("statusWord must have at most %d characters", protocol.MaxWord)

@@ -24,6 +24,7 @@ func DefaultBehavior() Behavior {
 	return Behavior{
 		LatencyMS: Span{Min: 40, Max: 160}, AcceptMS: Span{Min: 500, Max: 1500}, ProgressMS: Span{Min: 1500, Max: 3500},
 		FulfillMS: Span{Min: 500, Max: 1000}, CancelMS: Span{Min: 200, Max: 800}, Partial: 0.15,
+		Balance: "1000.00",
 	}
 }
 

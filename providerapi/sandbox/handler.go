@@ -66,6 +66,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /{slug}/v1/offers", s.provide((*call).offers))
 	mux.Handle("POST /{slug}/v1/quotes", s.provide((*call).quote))
 	mux.Handle("GET /{slug}/v1/ping", s.provide((*call).ping))
+	mux.Handle("GET /{slug}/v1/balance", s.provide((*call).balance))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
 	s.adminRoutes(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {

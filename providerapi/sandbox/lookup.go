@@ -191,3 +191,15 @@ func (c *call) ping() {
 	c.body = append(c.body[:0], `{"status":"ok"}`...)
 	c.send(http.StatusOK, c.hit(c.b.Drip))
 }
+
+func (c *call) balance() {
+	if !c.ready() {
+		return
+	}
+	if c.b.Balance == "" {
+		c.refuse(http.StatusNotImplemented, protocol.CodeUnsupported, "this provider tells no balance")
+		return
+	}
+	c.body = protocol.AppendBalance(c.body[:0], protocol.Money{Amount: c.b.Balance, Currency: c.p.currency()})
+	c.send(http.StatusOK, c.hit(c.b.Drip))
+}

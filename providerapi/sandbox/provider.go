@@ -88,6 +88,14 @@ func newProvider(config Provider) (*provider, error) {
 	return p, nil
 }
 
+// currency is that of the offers.
+func (p *provider) currency() string {
+	if len(p.catalog) == 0 {
+		return euro
+	}
+	return p.catalog[0].UnitPrice.Currency
+}
+
 func emptyProvider(slug string) *provider {
 	p := &provider{
 		slug: slug, initials: initials(slug), offers: map[string]*offer{},

@@ -14,7 +14,18 @@ WHERE account_id = @account_id AND id = @id
 RETURNING *;
 
 -- name: ProviderLock :one
-SELECT * FROM providers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE;
+SELECT * FROM providers WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL FOR NO KEY UPDATE;
+
+-- name: ProviderDelete :one
+UPDATE providers SET deleted_at = @now, enabled = false, credentials = NULL, updated_at = @now
+WHERE account_id = @account_id AND id = @id
+RETURNING *;
+
+-- name: ProviderBusy :one
+-- Whether it holds, may hold, or is about to be given anything, or still has to charge. It may read the whole table:
+-- providers are deleted seldom, and no step of a fulfillment should pay for an index.
+SELECT EXISTS (SELECT FROM fulfillments WHERE provider_id = @id::uuid AND account_id = @account_id
+    AND (finished_at IS NULL OR next_poll_at IS NOT NULL));
 
 -- name: ProviderGet :one
 SELECT * FROM providers WHERE id = $1;
@@ -79,7 +90,7 @@ RETURNING *;
 UPDATE offers SET name = @name, category = @category, service_type = @service_type, unit_price = @unit_price,
     min_quantity = @min_quantity, max_quantity = @max_quantity, available_from = @available_from,
     available_until = @available_until, sla_ms = @sla_ms, cool_down_ms = @cool_down_ms, regions = @regions,
-    priority = @priority, weight = @weight, enabled = @enabled, updated_at = @now
+    priority = @priority, weight = @weight, enabled = @enabled, vanished = @vanished, updated_at = @now
 WHERE account_id = @account_id AND id = @id
 RETURNING *;
 
@@ -87,7 +98,7 @@ RETURNING *;
 SELECT * FROM offers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE;
 
 -- name: OfferSetEnabled :many
-UPDATE offers SET enabled = @enabled, updated_at = @now
+UPDATE offers SET enabled = @enabled, vanished = false, updated_at = @now
 WHERE account_id = @account_id AND id = ANY(@ids::uuid[])
 RETURNING *;
 
@@ -112,7 +123,7 @@ UPDATE offers SET given_at = @now::timestamptz WHERE id = ANY(@ids::uuid[]);
 SELECT * FROM offers WHERE id = ANY(@ids::uuid[]) ORDER BY id;
 
 -- name: ProviderByName :one
-SELECT * FROM providers WHERE account_id = $1 AND name = $2;
+SELECT * FROM providers WHERE account_id = $1 AND name = $2 AND deleted_at IS NULL;
 
 -- name: ProviderWithCredentials :one
 SELECT id FROM providers WHERE credentials IS NOT NULL ORDER BY id LIMIT 1;
