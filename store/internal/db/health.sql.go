@@ -150,7 +150,7 @@ WITH latest AS (
 ), sample AS (
     SELECT f.provider_id, f.status, f.submitted_at, f.finished_at
     FROM (SELECT unnest($3::uuid[]) AS begins, unnest($4::uuid[]) AS ends) s
-    CROSS JOIN LATERAL (SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at, scheduled_at, sla_at, reroute_asked, budget_day FROM fulfillments i WHERE i.id >= s.begins AND i.id < s.ends
+    CROSS JOIN LATERAL (SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at, scheduled_at, sla_at, reroute_asked, budget_day, reroute_same, sla_ms FROM fulfillments i WHERE i.id >= s.begins AND i.id < s.ends
         ORDER BY i.id LIMIT $5::int) f
     WHERE f.provider_id IS NOT NULL AND f.finished_at IS NOT NULL AND f.status IN ('FULFILLED', 'FAILED', 'REJECTED')
 ), results AS (
@@ -196,7 +196,7 @@ const healthMeasureOffers = `-- name: HealthMeasureOffers :exec
 WITH sample AS (
     SELECT f.offer_id, f.submitted_at, f.finished_at
     FROM (SELECT unnest($1::uuid[]) AS begins, unnest($2::uuid[]) AS ends) s
-    CROSS JOIN LATERAL (SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at, scheduled_at, sla_at, reroute_asked, budget_day FROM fulfillments i WHERE i.id >= s.begins AND i.id < s.ends
+    CROSS JOIN LATERAL (SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at, scheduled_at, sla_at, reroute_asked, budget_day, reroute_same, sla_ms FROM fulfillments i WHERE i.id >= s.begins AND i.id < s.ends
         ORDER BY i.id LIMIT $3::int) f
     WHERE f.status = 'FULFILLED' AND f.submitted_at IS NOT NULL AND f.finished_at IS NOT NULL
 )

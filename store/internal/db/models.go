@@ -144,6 +144,38 @@ type Offer struct {
 	Priority       int16
 	Weight         int32
 	GivenAt        *time.Time
+	Vanished       bool
+}
+
+type OfferSync struct {
+	ID         uuid.UUID
+	AccountID  uuid.UUID
+	ProviderID uuid.UUID
+	Mode       string
+	State      string
+	Added      int32
+	Changed    int32
+	Disabled   int32
+	Skipped    int32
+	Error      string
+	CreatedBy  string
+	CreatedAt  time.Time
+	ListedAt   *time.Time
+	DecidedBy  string
+	DecidedAt  *time.Time
+}
+
+type OfferSyncChange struct {
+	ID         uuid.UUID
+	AccountID  uuid.UUID
+	SyncID     uuid.UUID
+	Kind       string
+	ExternalID string
+	OfferID    *uuid.UUID
+	Name       string
+	Reason     string
+	Fields     json.RawMessage
+	Offer      json.RawMessage
 }
 
 type Order struct {
@@ -216,6 +248,7 @@ type Provider struct {
 	Weight       int32
 	Open         int32
 	ChosenAt     *time.Time
+	DeletedAt    *time.Time
 }
 
 type ProviderDay struct {
@@ -226,6 +259,24 @@ type ProviderDay struct {
 	Reserved   decimal.Decimal
 	Spent      decimal.Decimal
 	Overcharge decimal.Decimal
+}
+
+type ProviderHealth struct {
+	ProviderID      uuid.UUID
+	AccountID       uuid.UUID
+	MeasuredAt      *time.Time
+	Calls           int32
+	Succeeded       int32
+	Failures        json.RawMessage
+	LatencyP50Us    *int64
+	LatencyP95Us    *int64
+	Ended           int32
+	Fulfilled       int32
+	FulfillMs       *int64
+	CheckedAt       *time.Time
+	CheckError      string
+	Balance         *decimal.Decimal
+	BalanceCurrency string
 }
 
 type RoutingDecision struct {

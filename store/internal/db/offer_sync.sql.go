@@ -122,7 +122,7 @@ func (q *Queries) OfferDisableAll(ctx context.Context, now time.Time, accountID 
 }
 
 const offerLockOfProvider = `-- name: OfferLockOfProvider :many
-SELECT id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, vanished FROM offers WHERE provider_id = $1 AND account_id = $2 ORDER BY id FOR NO KEY UPDATE
+SELECT id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at, vanished FROM offers WHERE provider_id = $1 AND account_id = $2 ORDER BY id FOR NO KEY UPDATE
 `
 
 func (q *Queries) OfferLockOfProvider(ctx context.Context, providerID uuid.UUID, accountID uuid.UUID) ([]Offer, error) {
@@ -156,6 +156,7 @@ func (q *Queries) OfferLockOfProvider(ctx context.Context, providerID uuid.UUID,
 			&i.Regions,
 			&i.Priority,
 			&i.Weight,
+			&i.GivenAt,
 			&i.Vanished,
 		); err != nil {
 			return nil, err

@@ -14,7 +14,7 @@ import (
 )
 
 const offerCandidates = `-- name: OfferCandidates :many
-SELECT offers.id, offers.account_id, offers.provider_id, offers.external_id, offers.name, offers.category, offers.service_type, offers.unit_price, offers.currency, offers.min_quantity, offers.max_quantity, offers.available_from, offers.available_until, offers.sla_ms, offers.cool_down_ms, offers.enabled, offers.created_at, offers.updated_at, offers.regions, offers.priority, offers.weight, offers.given_at, accounts.policies_version FROM offers
+SELECT offers.id, offers.account_id, offers.provider_id, offers.external_id, offers.name, offers.category, offers.service_type, offers.unit_price, offers.currency, offers.min_quantity, offers.max_quantity, offers.available_from, offers.available_until, offers.sla_ms, offers.cool_down_ms, offers.enabled, offers.created_at, offers.updated_at, offers.regions, offers.priority, offers.weight, offers.given_at, offers.vanished, accounts.policies_version FROM offers
 JOIN accounts ON accounts.id = offers.account_id
 JOIN (SELECT unnest($1::uuid[]) AS account_id, unnest($2::text[]) AS category,
         unnest($3::text[]) AS service_type) wanted
@@ -61,6 +61,7 @@ func (q *Queries) OfferCandidates(ctx context.Context, accountIds []uuid.UUID, c
 			&i.Offer.Priority,
 			&i.Offer.Weight,
 			&i.Offer.GivenAt,
+			&i.Offer.Vanished,
 			&i.PoliciesVersion,
 		); err != nil {
 			return nil, err
@@ -74,7 +75,7 @@ func (q *Queries) OfferCandidates(ctx context.Context, accountIds []uuid.UUID, c
 }
 
 const offerGetMany = `-- name: OfferGetMany :many
-SELECT id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at FROM offers WHERE id = ANY($1::uuid[]) ORDER BY id
+SELECT id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at, vanished FROM offers WHERE id = ANY($1::uuid[]) ORDER BY id
 `
 
 func (q *Queries) OfferGetMany(ctx context.Context, ids []uuid.UUID) ([]Offer, error) {
@@ -109,6 +110,7 @@ func (q *Queries) OfferGetMany(ctx context.Context, ids []uuid.UUID) ([]Offer, e
 			&i.Priority,
 			&i.Weight,
 			&i.GivenAt,
+			&i.Vanished,
 		); err != nil {
 			return nil, err
 		}
@@ -136,7 +138,7 @@ INSERT INTO offers (id, account_id, provider_id, external_id, name, category, se
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
     $10, $11, $12, $13, $14, $15, $16, $17, $18,
     $19, $20, $20)
-RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at
+RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at, vanished
 `
 
 type OfferInsertParams struct {
@@ -209,12 +211,13 @@ func (q *Queries) OfferInsert(ctx context.Context, arg OfferInsertParams) (Offer
 		&i.Priority,
 		&i.Weight,
 		&i.GivenAt,
+		&i.Vanished,
 	)
 	return i, err
 }
 
 const offerLock = `-- name: OfferLock :one
-SELECT id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at FROM offers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE
+SELECT id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at, vanished FROM offers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE
 `
 
 func (q *Queries) OfferLock(ctx context.Context, accountID uuid.UUID, iD uuid.UUID) (Offer, error) {
@@ -243,6 +246,7 @@ func (q *Queries) OfferLock(ctx context.Context, accountID uuid.UUID, iD uuid.UU
 		&i.Priority,
 		&i.Weight,
 		&i.GivenAt,
+		&i.Vanished,
 	)
 	return i, err
 }
@@ -278,9 +282,9 @@ func (q *Queries) OfferLockCooling(ctx context.Context, ids []uuid.UUID) ([]Offe
 }
 
 const offerSetEnabled = `-- name: OfferSetEnabled :many
-UPDATE offers SET enabled = $1, updated_at = $2
+UPDATE offers SET enabled = $1, vanished = false, updated_at = $2
 WHERE account_id = $3 AND id = ANY($4::uuid[])
-RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at
+RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at, vanished
 `
 
 func (q *Queries) OfferSetEnabled(ctx context.Context, enabled bool, now time.Time, accountID uuid.UUID, ids []uuid.UUID) ([]Offer, error) {
@@ -320,6 +324,7 @@ func (q *Queries) OfferSetEnabled(ctx context.Context, enabled bool, now time.Ti
 			&i.Priority,
 			&i.Weight,
 			&i.GivenAt,
+			&i.Vanished,
 		); err != nil {
 			return nil, err
 		}
@@ -335,9 +340,9 @@ const offerUpdate = `-- name: OfferUpdate :one
 UPDATE offers SET name = $1, category = $2, service_type = $3, unit_price = $4,
     min_quantity = $5, max_quantity = $6, available_from = $7,
     available_until = $8, sla_ms = $9, cool_down_ms = $10, regions = $11,
-    priority = $12, weight = $13, enabled = $14, updated_at = $15
-WHERE account_id = $16 AND id = $17
-RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at
+    priority = $12, weight = $13, enabled = $14, vanished = $15, updated_at = $16
+WHERE account_id = $17 AND id = $18
+RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at, vanished
 `
 
 type OfferUpdateParams struct {
@@ -355,6 +360,7 @@ type OfferUpdateParams struct {
 	Priority       int16
 	Weight         int32
 	Enabled        bool
+	Vanished       bool
 	Now            time.Time
 	AccountID      uuid.UUID
 	ID             uuid.UUID
@@ -376,6 +382,7 @@ func (q *Queries) OfferUpdate(ctx context.Context, arg OfferUpdateParams) (Offer
 		arg.Priority,
 		arg.Weight,
 		arg.Enabled,
+		arg.Vanished,
 		arg.Now,
 		arg.AccountID,
 		arg.ID,
@@ -404,12 +411,27 @@ func (q *Queries) OfferUpdate(ctx context.Context, arg OfferUpdateParams) (Offer
 		&i.Priority,
 		&i.Weight,
 		&i.GivenAt,
+		&i.Vanished,
 	)
 	return i, err
 }
 
+const providerBusy = `-- name: ProviderBusy :one
+SELECT EXISTS (SELECT FROM fulfillments WHERE provider_id = $1::uuid AND account_id = $2
+    AND (finished_at IS NULL OR next_poll_at IS NOT NULL))
+`
+
+// Whether it holds, may hold, or is about to be given anything, or still has to charge. It may read the whole table:
+// providers are deleted seldom, and no step of a fulfillment should pay for an index.
+func (q *Queries) ProviderBusy(ctx context.Context, iD uuid.UUID, accountID uuid.UUID) (bool, error) {
+	row := q.db.QueryRow(ctx, providerBusy, iD, accountID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const providerByName = `-- name: ProviderByName :one
-SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at FROM providers WHERE account_id = $1 AND name = $2
+SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at, deleted_at FROM providers WHERE account_id = $1 AND name = $2 AND deleted_at IS NULL
 `
 
 func (q *Queries) ProviderByName(ctx context.Context, accountID uuid.UUID, name string) (Provider, error) {
@@ -443,6 +465,7 @@ func (q *Queries) ProviderByName(ctx context.Context, accountID uuid.UUID, name 
 		&i.Weight,
 		&i.Open,
 		&i.ChosenAt,
+		&i.DeletedAt,
 	)
 	return i, err
 }
@@ -536,8 +559,50 @@ func (q *Queries) ProviderDays(ctx context.Context, accountID uuid.UUID, ids []u
 	return items, nil
 }
 
+const providerDelete = `-- name: ProviderDelete :one
+UPDATE providers SET deleted_at = $1, enabled = false, credentials = NULL, updated_at = $1
+WHERE account_id = $2 AND id = $3
+RETURNING id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at, deleted_at
+`
+
+func (q *Queries) ProviderDelete(ctx context.Context, now *time.Time, accountID uuid.UUID, iD uuid.UUID) (Provider, error) {
+	row := q.db.QueryRow(ctx, providerDelete, now, accountID, iD)
+	var i Provider
+	err := row.Scan(
+		&i.ID,
+		&i.AccountID,
+		&i.Name,
+		&i.Adapter,
+		&i.BaseUrl,
+		&i.Credentials,
+		&i.Enabled,
+		&i.Simulated,
+		&i.PausedReason,
+		&i.PausedAt,
+		&i.TimeoutMs,
+		&i.Concurrency,
+		&i.Budget,
+		&i.Currency,
+		&i.Reserved,
+		&i.Spent,
+		&i.Overcharge,
+		&i.Attention,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.DayBudget,
+		&i.RateCalls,
+		&i.RatePerMs,
+		&i.Priority,
+		&i.Weight,
+		&i.Open,
+		&i.ChosenAt,
+		&i.DeletedAt,
+	)
+	return i, err
+}
+
 const providerGet = `-- name: ProviderGet :one
-SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at FROM providers WHERE id = $1
+SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at, deleted_at FROM providers WHERE id = $1
 `
 
 func (q *Queries) ProviderGet(ctx context.Context, id uuid.UUID) (Provider, error) {
@@ -571,25 +636,33 @@ func (q *Queries) ProviderGet(ctx context.Context, id uuid.UUID) (Provider, erro
 		&i.Weight,
 		&i.Open,
 		&i.ChosenAt,
+		&i.DeletedAt,
 	)
 	return i, err
 }
 
 const providerGetMany = `-- name: ProviderGetMany :many
-SELECT providers.id, providers.account_id, providers.name, providers.adapter, providers.base_url, providers.credentials, providers.enabled, providers.simulated, providers.paused_reason, providers.paused_at, providers.timeout_ms, providers.concurrency, providers.budget, providers.currency, providers.reserved, providers.spent, providers.overcharge, providers.attention, providers.created_at, providers.updated_at, providers.day_budget, providers.rate_calls, providers.rate_per_ms, providers.priority, providers.weight, providers.open, providers.chosen_at, coalesce(d.reserved, 0)::numeric AS day_reserved, coalesce(d.spent, 0)::numeric AS day_spent,
-    coalesce(d.overcharge, 0)::numeric AS day_overcharge
+SELECT providers.id, providers.account_id, providers.name, providers.adapter, providers.base_url, providers.credentials, providers.enabled, providers.simulated, providers.paused_reason, providers.paused_at, providers.timeout_ms, providers.concurrency, providers.budget, providers.currency, providers.reserved, providers.spent, providers.overcharge, providers.attention, providers.created_at, providers.updated_at, providers.day_budget, providers.rate_calls, providers.rate_per_ms, providers.priority, providers.weight, providers.open, providers.chosen_at, providers.deleted_at, coalesce(d.reserved, 0)::numeric AS day_reserved, coalesce(d.spent, 0)::numeric AS day_spent,
+    coalesce(d.overcharge, 0)::numeric AS day_overcharge, coalesce(h.ended, 0)::int AS ended, coalesce(h.fulfilled, 0)::int AS fulfilled,
+    h.fulfill_ms, coalesce((SELECT max(b.open_until) FROM provider_breakers b WHERE b.provider_id = providers.id
+        AND b.operation = 'CREATE' AND b.open_until > now()), 'epoch')::timestamptz AS breaker_open_until
 FROM providers LEFT JOIN provider_days d ON d.provider_id = providers.id AND d.day = $1::date
+LEFT JOIN provider_health h ON h.provider_id = providers.id
 WHERE providers.id = ANY($2::uuid[]) ORDER BY providers.id
 `
 
 type ProviderGetManyRow struct {
-	Provider      Provider
-	DayReserved   decimal.Decimal
-	DaySpent      decimal.Decimal
-	DayOvercharge decimal.Decimal
+	Provider         Provider
+	DayReserved      decimal.Decimal
+	DaySpent         decimal.Decimal
+	DayOvercharge    decimal.Decimal
+	Ended            int32
+	Fulfilled        int32
+	FulfillMs        *int64
+	BreakerOpenUntil time.Time
 }
 
-// With the sums of one day. After ProviderLockBudgeted, as a statement of its own: a join under the lock would still show
+// With the sums of one day and what is measured. After ProviderLockBudgeted, as a statement of its own: a join under the lock would still show
 // the day as it was before the lock was waited for.
 func (q *Queries) ProviderGetMany(ctx context.Context, day time.Time, ids []uuid.UUID) ([]ProviderGetManyRow, error) {
 	rows, err := q.db.Query(ctx, providerGetMany, day, ids)
@@ -628,9 +701,14 @@ func (q *Queries) ProviderGetMany(ctx context.Context, day time.Time, ids []uuid
 			&i.Provider.Weight,
 			&i.Provider.Open,
 			&i.Provider.ChosenAt,
+			&i.Provider.DeletedAt,
 			&i.DayReserved,
 			&i.DaySpent,
 			&i.DayOvercharge,
+			&i.Ended,
+			&i.Fulfilled,
+			&i.FulfillMs,
+			&i.BreakerOpenUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -647,7 +725,7 @@ INSERT INTO providers (id, account_id, name, adapter, base_url, credentials, ena
     concurrency, budget, day_budget, currency, rate_calls, rate_per_ms, priority, weight, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
     $11, $12, $13, $14, $15, $16, $17, $18, $18)
-RETURNING id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at
+RETURNING id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at, deleted_at
 `
 
 type ProviderInsertParams struct {
@@ -721,12 +799,13 @@ func (q *Queries) ProviderInsert(ctx context.Context, arg ProviderInsertParams) 
 		&i.Weight,
 		&i.Open,
 		&i.ChosenAt,
+		&i.DeletedAt,
 	)
 	return i, err
 }
 
 const providerLock = `-- name: ProviderLock :one
-SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at FROM providers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE
+SELECT id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at, deleted_at FROM providers WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL FOR NO KEY UPDATE
 `
 
 func (q *Queries) ProviderLock(ctx context.Context, accountID uuid.UUID, iD uuid.UUID) (Provider, error) {
@@ -760,6 +839,7 @@ func (q *Queries) ProviderLock(ctx context.Context, accountID uuid.UUID, iD uuid
 		&i.Weight,
 		&i.Open,
 		&i.ChosenAt,
+		&i.DeletedAt,
 	)
 	return i, err
 }
@@ -780,7 +860,7 @@ UPDATE providers SET name = $1, base_url = $2, credentials = coalesce($3, creden
     concurrency = $8, budget = $9, day_budget = $10, rate_calls = $11,
     rate_per_ms = $12, priority = $13, weight = $14, attention = $15, updated_at = $16
 WHERE account_id = $17 AND id = $18
-RETURNING id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at
+RETURNING id, account_id, name, adapter, base_url, credentials, enabled, simulated, paused_reason, paused_at, timeout_ms, concurrency, budget, currency, reserved, spent, overcharge, attention, created_at, updated_at, day_budget, rate_calls, rate_per_ms, priority, weight, open, chosen_at, deleted_at
 `
 
 type ProviderUpdateParams struct {
@@ -854,6 +934,7 @@ func (q *Queries) ProviderUpdate(ctx context.Context, arg ProviderUpdateParams) 
 		&i.Weight,
 		&i.Open,
 		&i.ChosenAt,
+		&i.DeletedAt,
 	)
 	return i, err
 }
