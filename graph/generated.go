@@ -42,9 +42,12 @@ type ResolverRoot interface {
 	LedgerEntry() LedgerEntryResolver
 	Mutation() MutationResolver
 	Offer() OfferResolver
+	OfferChange() OfferChangeResolver
+	OfferSync() OfferSyncResolver
 	Order() OrderResolver
 	OrderEvent() OrderEventResolver
 	Provider() ProviderResolver
+	ProviderHealth() ProviderHealthResolver
 	Query() QueryResolver
 	RoutingCandidate() RoutingCandidateResolver
 	RoutingDecision() RoutingDecisionResolver
@@ -105,6 +108,11 @@ type MutationResolver interface {
 	UpdateProvider(ctx context.Context, input UpdateProviderInput) (*UpdateProviderPayload, error)
 	PauseProvider(ctx context.Context, input PauseProviderInput) (*PauseProviderPayload, error)
 	ResumeProvider(ctx context.Context, input ResumeProviderInput) (*ResumeProviderPayload, error)
+	DeleteProvider(ctx context.Context, input DeleteProviderInput) (*DeleteProviderPayload, error)
+	CheckProvider(ctx context.Context, input CheckProviderInput) (*CheckProviderPayload, error)
+	SyncOffers(ctx context.Context, input SyncOffersInput) (*SyncOffersPayload, error)
+	ApproveOfferSync(ctx context.Context, input ApproveOfferSyncInput) (*ApproveOfferSyncPayload, error)
+	DiscardOfferSync(ctx context.Context, input DiscardOfferSyncInput) (*DiscardOfferSyncPayload, error)
 	CreateOffer(ctx context.Context, input CreateOfferInput) (*CreateOfferPayload, error)
 	UpdateOffer(ctx context.Context, input UpdateOfferInput) (*UpdateOfferPayload, error)
 	EnableOffers(ctx context.Context, input EnableOffersInput) (*EnableOffersPayload, error)
@@ -118,6 +126,14 @@ type MutationResolver interface {
 }
 type OfferResolver interface {
 	Provider(ctx context.Context, obj *order.Offer) (*order.Provider, error)
+}
+type OfferChangeResolver interface {
+	Offer(ctx context.Context, obj *order.OfferChange) (*order.Offer, error)
+}
+type OfferSyncResolver interface {
+	Provider(ctx context.Context, obj *order.OfferSync) (*order.Provider, error)
+
+	Changes(ctx context.Context, obj *order.OfferSync, first *int, after *string, last *int, before *string) (*OfferChangeConnection, error)
 }
 type OrderResolver interface {
 	Destination(ctx context.Context, obj *order.Order) (*order.Destination, error)
@@ -138,7 +154,12 @@ type OrderEventResolver interface {
 type ProviderResolver interface {
 	Today(ctx context.Context, obj *order.Provider) (*ProviderDay, error)
 
+	Health(ctx context.Context, obj *order.Provider) (*order.Health, error)
 	Offers(ctx context.Context, obj *order.Provider, filter *OfferFilter, first *int, after *string, last *int, before *string) (*OfferConnection, error)
+	OfferSyncs(ctx context.Context, obj *order.Provider, first *int, after *string, last *int, before *string) (*OfferSyncConnection, error)
+}
+type ProviderHealthResolver interface {
+	Failures(ctx context.Context, obj *order.Health) ([]*AttemptClassCount, error)
 }
 type QueryResolver interface {
 	Node(ctx context.Context, id uuid.UUID) (Node, error)
@@ -243,18 +264,22 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AddOrderNoteInput", ec.unmarshalInputAddOrderNoteInput),
 			graphql.NewInputUnmarshaler("ApiKeyFilter", ec.unmarshalInputApiKeyFilter),
 			graphql.NewInputUnmarshaler("ApiKeySort", ec.unmarshalInputApiKeySort),
+			graphql.NewInputUnmarshaler("ApproveOfferSyncInput", ec.unmarshalInputApproveOfferSyncInput),
 			graphql.NewInputUnmarshaler("AuditEntryFilter", ec.unmarshalInputAuditEntryFilter),
 			graphql.NewInputUnmarshaler("AuditEntrySort", ec.unmarshalInputAuditEntrySort),
 			graphql.NewInputUnmarshaler("CancelFulfillmentInput", ec.unmarshalInputCancelFulfillmentInput),
 			graphql.NewInputUnmarshaler("CancelOrderInput", ec.unmarshalInputCancelOrderInput),
+			graphql.NewInputUnmarshaler("CheckProviderInput", ec.unmarshalInputCheckProviderInput),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
 			graphql.NewInputUnmarshaler("CreateOfferInput", ec.unmarshalInputCreateOfferInput),
 			graphql.NewInputUnmarshaler("CreateOrderInput", ec.unmarshalInputCreateOrderInput),
 			graphql.NewInputUnmarshaler("CreateOrdersInput", ec.unmarshalInputCreateOrdersInput),
 			graphql.NewInputUnmarshaler("CreateProviderInput", ec.unmarshalInputCreateProviderInput),
 			graphql.NewInputUnmarshaler("CreateRoutingPolicyInput", ec.unmarshalInputCreateRoutingPolicyInput),
+			graphql.NewInputUnmarshaler("DeleteProviderInput", ec.unmarshalInputDeleteProviderInput),
 			graphql.NewInputUnmarshaler("DestinationInput", ec.unmarshalInputDestinationInput),
 			graphql.NewInputUnmarshaler("DisableOffersInput", ec.unmarshalInputDisableOffersInput),
+			graphql.NewInputUnmarshaler("DiscardOfferSyncInput", ec.unmarshalInputDiscardOfferSyncInput),
 			graphql.NewInputUnmarshaler("EnableOffersInput", ec.unmarshalInputEnableOffersInput),
 			graphql.NewInputUnmarshaler("ExpediteOrderInput", ec.unmarshalInputExpediteOrderInput),
 			graphql.NewInputUnmarshaler("FulfillmentFilter", ec.unmarshalInputFulfillmentFilter),
@@ -291,6 +316,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
 			graphql.NewInputUnmarshaler("SimulateRoutingInput", ec.unmarshalInputSimulateRoutingInput),
 			graphql.NewInputUnmarshaler("SplitFulfillmentInput", ec.unmarshalInputSplitFulfillmentInput),
+			graphql.NewInputUnmarshaler("SyncOffersInput", ec.unmarshalInputSyncOffersInput),
 			graphql.NewInputUnmarshaler("TaskResultFilter", ec.unmarshalInputTaskResultFilter),
 			graphql.NewInputUnmarshaler("TaskResultSort", ec.unmarshalInputTaskResultSort),
 			graphql.NewInputUnmarshaler("UpdateOfferInput", ec.unmarshalInputUpdateOfferInput),
@@ -861,6 +887,31 @@ type Mutation @allow(roles: [ADMIN]) {
     "Which provider."
     input: ResumeProviderInput!
   ): ResumeProviderPayload!
+  "Hides a provider for good and frees its name; its history stays. Refused with CONFLICT while anything is open there."
+  deleteProvider(
+    "Which provider."
+    input: DeleteProviderInput!
+  ): DeleteProviderPayload!
+  "Has a worker find out whether a provider can be reached and knows us, and what our account there holds. The answer is on its health."
+  checkProvider(
+    "Which provider."
+    input: CheckProviderInput!
+  ): CheckProviderPayload!
+  "Has a worker compare a provider's offers with what it lists, and take them over or propose to."
+  syncOffers(
+    "Which provider, and whether to apply what differs."
+    input: SyncOffersInput!
+  ): SyncOffersPayload!
+  "Takes over what was proposed, all of it or nothing. Refused with CONFLICT where an offer has changed since."
+  approveOfferSync(
+    "Which proposal."
+    input: ApproveOfferSyncInput!
+  ): ApproveOfferSyncPayload!
+  "Leaves the offers as they are."
+  discardOfferSync(
+    "Which proposal."
+    input: DiscardOfferSyncInput!
+  ): DiscardOfferSyncPayload!
   "Adds an offer to a provider."
   createOffer(
     "What is offered."
@@ -2376,6 +2427,8 @@ type Provider implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER
   overcharge: Money! @allow(roles: [ADMIN, OPERATOR, VIEWER])
   "Why a person should look at it; null where nobody needs to."
   attention: String @allow(roles: [ADMIN, OPERATOR, VIEWER])
+  "How it does, measured every ten seconds, and what its last check found."
+  health: ProviderHealth! @allow(roles: [ADMIN, OPERATOR, VIEWER])
   "What it sells, the oldest first."
   offers(
     "Which offers; all without it."
@@ -2389,10 +2442,23 @@ type Provider implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER
     "Only what comes before this cursor."
     before: String
   ): OfferConnection!
+  "What was compared with its list of offers, the latest first."
+  offerSyncs(
+    "How many from the start of the list: 1 to 100; 20 where neither first nor last is given."
+    first: Int
+    "Only what comes after this cursor."
+    after: String
+    "How many from the end of the list: 1 to 100; not together with first."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): OfferSyncConnection! @allow(roles: [ADMIN, OPERATOR, VIEWER])
   "When it was added."
   createdAt: DateTime!
   "When its settings last changed."
   updatedAt: DateTime!
+  "Since when it is deleted: hidden from lists and given nothing; null: it is not."
+  deletedAt: DateTime
 }
 
 "What the reservations made with a provider on one day (UTC) have come to, whenever they were charged or released."
@@ -2405,6 +2471,56 @@ type ProviderDay @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   spent: Money!
   "The part of spent above what was reserved for it."
   overcharge: Money!
+}
+
+"How a provider does. Rates and times are null where there was nothing to measure."
+type ProviderHealth @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "When it was measured; null: not yet."
+  measuredAt: DateTime
+  "Its creations and cancellations of the last hour that have an outcome, as far as they are among the latest 50,000 of all providers."
+  calls: Int!
+  "The part of them, 0 to 1, that the provider accepted."
+  successRate: Float
+  "The others by what the answer meant; classes that none had are left out."
+  failures: [AttemptClassCount!]!
+  "How long half of the calls took at most."
+  latencyP50: Duration
+  "How long 95 of 100 calls took at most."
+  latencyP95: Duration
+  "The part, 0 to 1, of its fulfillments that ended lately which were fulfilled, rather than rejected or failed: of a sample of the last seven days, the denser the more recent."
+  fulfilledRate: Float
+  "The median time from submission to fulfillment, of the same sample."
+  fulfillmentTime: Duration
+  "What workers leave it alone for, because it failed too often."
+  breakers: [ProviderBreaker!]!
+  "When checkProvider last had it checked; null: never."
+  checkedAt: DateTime
+  "What that check found; null: all is well."
+  checkError: String
+  "What it said then that the account there holds; null: it doesn't tell."
+  balance: Money
+}
+
+"An operation that a provider is not called for now, because it failed too often."
+type ProviderBreaker @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "Which one."
+  operation: ProviderOperation!
+  "Until when; then one call tries."
+  openUntil: DateTime!
+  "How many worker processes leave it alone."
+  workers: Int!
+}
+
+"What a provider is called for."
+enum ProviderOperation {
+  "To create an order."
+  CREATE
+  "To find out what became of a creation."
+  FIND
+  "To cancel an order."
+  CANCEL
+  "To read orders' states."
+  STATUS
 }
 
 "How often a provider is called by all processes together: so many calls at once after a rest, then evenly over the time."
@@ -2573,6 +2689,36 @@ input ResumeProviderInput {
 type ResumeProviderPayload @allow(roles: [ADMIN]) {
   "The provider; null where it can't be resumed."
   provider: Provider
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which provider is deleted."
+input DeleteProviderInput {
+  "The provider's id."
+  id: ID!
+}
+
+"What became of deleteProvider."
+type DeleteProviderPayload @allow(roles: [ADMIN]) {
+  "The provider as it is now; null where it can't be deleted."
+  provider: Provider
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which provider is checked."
+input CheckProviderInput {
+  "The provider's id."
+  id: ID!
+}
+
+"What became of checkProvider."
+type CheckProviderPayload @allow(roles: [ADMIN]) {
+  "The provider; null where it can't be checked."
+  provider: Provider
+  "The check, which has yet to run."
+  taskResult: TaskResult
   "What is wrong with the input."
   userErrors: [UserError!]!
 }
@@ -2789,6 +2935,185 @@ type DisableOffersPayload @allow(roles: [ADMIN]) {
   userErrors: [UserError!]!
 }
 
+# ------------------------------------------------------------------------------------------------- synchronizing offers
+
+"A comparison of a provider's offers with what it lists."
+type OfferSync implements Node @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "Opaque and global."
+  id: ID!
+  "Whose offers."
+  provider: Provider!
+  "Whether it takes effect at once."
+  mode: OfferSyncMode!
+  "Where it stands."
+  state: OfferSyncState!
+  "How many offers are new."
+  added: Int!
+  "How many differ."
+  changed: Int!
+  "How many are listed no more, and so are disabled."
+  disabled: Int!
+  "How many are reported only: in another currency, impossible, or listed twice."
+  skipped: Int!
+  "What differs, in the order of the provider's list."
+  changes(
+    "How many from the start of the list: 1 to 100; 20 where neither first nor last is given."
+    first: Int
+    "Only what comes after this cursor."
+    after: String
+    "How many from the end of the list: 1 to 100; not together with first."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): OfferChangeConnection!
+  "Why it failed, or why what was to be applied is only proposed; null: nothing is wrong."
+  error: String
+  "Who asked for it."
+  createdBy: String!
+  "When it was asked for."
+  createdAt: DateTime!
+  "When the provider's list was compared; null: not yet."
+  listedAt: DateTime
+  "Who approved or discarded it; null where nobody did."
+  decidedBy: String
+  "When it was approved or discarded."
+  decidedAt: DateTime
+}
+
+"Whether what a provider lists takes effect at once."
+enum OfferSyncMode {
+  "What differs is applied at once."
+  APPLY
+  "What differs is shown, and waits for approveOfferSync or discardOfferSync."
+  PROPOSE
+}
+
+"Where a comparison stands."
+enum OfferSyncState {
+  "The provider is being asked."
+  RUNNING
+  "It waits for approveOfferSync or discardOfferSync."
+  PROPOSED
+  "The offers are as they were listed."
+  APPLIED
+  "Nothing was changed."
+  DISCARDED
+  "The provider could not be asked, or said nothing usable."
+  FAILED
+}
+
+"What a comparison does to one offer."
+type OfferChange @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "What is done to it."
+  kind: OfferChangeKind!
+  "The provider's own id of it."
+  externalId: String!
+  "What the provider calls it."
+  name: String!
+  "The offer here; null: it was not there yet."
+  offer: Offer
+  "What differs, before and after."
+  fields: [Change!]!
+  "Why it is disabled or skipped."
+  reason: String
+}
+
+"What is done to an offer."
+enum OfferChangeKind {
+  "It is new."
+  ADD
+  "It differs."
+  CHANGE
+  "It is listed no more. It is kept, and enabled again when it is listed again."
+  DISABLE
+  "It is reported and left as it is: in another currency than the provider's, impossible, or listed twice."
+  SKIP
+}
+
+"A page of comparisons."
+type OfferSyncConnection @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "The comparisons of this page."
+  nodes: [OfferSync!]!
+  "The comparisons of this page, each with its cursor."
+  edges: [OfferSyncEdge!]!
+  "Where this page lies in the list."
+  pageInfo: PageInfo!
+  "How many there are in the whole list. Counted only when it is asked for."
+  totalCount: Int!
+}
+
+"One of the comparisons of a page."
+type OfferSyncEdge @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "Its place in the list, for after and before."
+  cursor: String!
+  "The thing itself."
+  node: OfferSync!
+}
+
+"A page of differences."
+type OfferChangeConnection @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "The differences of this page."
+  nodes: [OfferChange!]!
+  "The differences of this page, each with its cursor."
+  edges: [OfferChangeEdge!]!
+  "Where this page lies in the list."
+  pageInfo: PageInfo!
+  "How many there are in the whole list. Counted only when it is asked for."
+  totalCount: Int!
+}
+
+"One of the differences of a page."
+type OfferChangeEdge @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "Its place in the list, for after and before."
+  cursor: String!
+  "The thing itself."
+  node: OfferChange!
+}
+
+"Whose offers are compared with what the provider lists."
+input SyncOffersInput {
+  "The provider's id."
+  providerId: ID!
+  "Whether what differs is applied at once."
+  mode: OfferSyncMode!
+}
+
+"What became of syncOffers."
+type SyncOffersPayload @allow(roles: [ADMIN]) {
+  "The comparison, or the one of the same mode that is running; null where it was refused."
+  offerSync: OfferSync
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which proposal is taken over."
+input ApproveOfferSyncInput {
+  "The comparison's id."
+  id: ID!
+}
+
+"What became of approveOfferSync."
+type ApproveOfferSyncPayload @allow(roles: [ADMIN]) {
+  "The comparison; null where it can't be approved."
+  offerSync: OfferSync
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which proposal is discarded."
+input DiscardOfferSyncInput {
+  "The comparison's id."
+  id: ID!
+}
+
+"What became of discardOfferSync."
+type DiscardOfferSyncPayload @allow(roles: [ADMIN]) {
+  "The comparison; null where it can't be discarded."
+  offerSync: OfferSync
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
 # -------------------------------------------------------------------------------------------------------- background work
 
 "A rule by which background work begins again and again, or once."
@@ -2933,6 +3258,10 @@ enum TaskKind {
   CANCEL
   "Reads the state of what is due at one provider."
   POLL_PROVIDER
+  "Finds out whether a provider can be reached and knows us."
+  CHECK_PROVIDER
+  "Compares a provider's offers with what it lists."
+  SYNC_OFFERS
   "Drops what is past its keep."
   RETENTION
 }
@@ -4320,6 +4649,16 @@ func (ec *executionContext) childFields_ApiKeyEdge(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type ApiKeyEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_ApproveOfferSyncPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "offerSync":
+		return ec.fieldContext_ApproveOfferSyncPayload_offerSync(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ApproveOfferSyncPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApproveOfferSyncPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Attempt(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -4460,6 +4799,18 @@ func (ec *executionContext) childFields_Change(ctx context.Context, field graphq
 	return nil, fmt.Errorf("no field named %q was found under type Change", field.Name)
 }
 
+func (ec *executionContext) childFields_CheckProviderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "provider":
+		return ec.fieldContext_CheckProviderPayload_provider(ctx, field)
+	case "taskResult":
+		return ec.fieldContext_CheckProviderPayload_taskResult(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CheckProviderPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CheckProviderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "apiKey":
@@ -4522,6 +4873,16 @@ func (ec *executionContext) childFields_CreateRoutingPolicyPayload(ctx context.C
 	return nil, fmt.Errorf("no field named %q was found under type CreateRoutingPolicyPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DeleteProviderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "provider":
+		return ec.fieldContext_DeleteProviderPayload_provider(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteProviderPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteProviderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Destination(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -4542,6 +4903,16 @@ func (ec *executionContext) childFields_DisableOffersPayload(ctx context.Context
 		return ec.fieldContext_DisableOffersPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DisableOffersPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DiscardOfferSyncPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "offerSync":
+		return ec.fieldContext_DiscardOfferSyncPayload_offerSync(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DiscardOfferSyncPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DiscardOfferSyncPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_EnableOffersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4782,6 +5153,48 @@ func (ec *executionContext) childFields_Offer(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Offer", field.Name)
 }
 
+func (ec *executionContext) childFields_OfferChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_OfferChange_kind(ctx, field)
+	case "externalId":
+		return ec.fieldContext_OfferChange_externalId(ctx, field)
+	case "name":
+		return ec.fieldContext_OfferChange_name(ctx, field)
+	case "offer":
+		return ec.fieldContext_OfferChange_offer(ctx, field)
+	case "fields":
+		return ec.fieldContext_OfferChange_fields(ctx, field)
+	case "reason":
+		return ec.fieldContext_OfferChange_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferChange", field.Name)
+}
+
+func (ec *executionContext) childFields_OfferChangeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_OfferChangeConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_OfferChangeConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_OfferChangeConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_OfferChangeConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferChangeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_OfferChangeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_OfferChangeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_OfferChangeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferChangeEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_OfferConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "nodes":
@@ -4804,6 +5217,66 @@ func (ec *executionContext) childFields_OfferEdge(ctx context.Context, field gra
 		return ec.fieldContext_OfferEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OfferEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_OfferSync(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_OfferSync_id(ctx, field)
+	case "provider":
+		return ec.fieldContext_OfferSync_provider(ctx, field)
+	case "mode":
+		return ec.fieldContext_OfferSync_mode(ctx, field)
+	case "state":
+		return ec.fieldContext_OfferSync_state(ctx, field)
+	case "added":
+		return ec.fieldContext_OfferSync_added(ctx, field)
+	case "changed":
+		return ec.fieldContext_OfferSync_changed(ctx, field)
+	case "disabled":
+		return ec.fieldContext_OfferSync_disabled(ctx, field)
+	case "skipped":
+		return ec.fieldContext_OfferSync_skipped(ctx, field)
+	case "changes":
+		return ec.fieldContext_OfferSync_changes(ctx, field)
+	case "error":
+		return ec.fieldContext_OfferSync_error(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_OfferSync_createdBy(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_OfferSync_createdAt(ctx, field)
+	case "listedAt":
+		return ec.fieldContext_OfferSync_listedAt(ctx, field)
+	case "decidedBy":
+		return ec.fieldContext_OfferSync_decidedBy(ctx, field)
+	case "decidedAt":
+		return ec.fieldContext_OfferSync_decidedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferSync", field.Name)
+}
+
+func (ec *executionContext) childFields_OfferSyncConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_OfferSyncConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_OfferSyncConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_OfferSyncConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_OfferSyncConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferSyncConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_OfferSyncEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_OfferSyncEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_OfferSyncEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferSyncEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Order(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5060,14 +5533,32 @@ func (ec *executionContext) childFields_Provider(ctx context.Context, field grap
 		return ec.fieldContext_Provider_overcharge(ctx, field)
 	case "attention":
 		return ec.fieldContext_Provider_attention(ctx, field)
+	case "health":
+		return ec.fieldContext_Provider_health(ctx, field)
 	case "offers":
 		return ec.fieldContext_Provider_offers(ctx, field)
+	case "offerSyncs":
+		return ec.fieldContext_Provider_offerSyncs(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Provider_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Provider_updatedAt(ctx, field)
+	case "deletedAt":
+		return ec.fieldContext_Provider_deletedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Provider", field.Name)
+}
+
+func (ec *executionContext) childFields_ProviderBreaker(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return ec.fieldContext_ProviderBreaker_operation(ctx, field)
+	case "openUntil":
+		return ec.fieldContext_ProviderBreaker_openUntil(ctx, field)
+	case "workers":
+		return ec.fieldContext_ProviderBreaker_workers(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProviderBreaker", field.Name)
 }
 
 func (ec *executionContext) childFields_ProviderConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5106,6 +5597,36 @@ func (ec *executionContext) childFields_ProviderEdge(ctx context.Context, field 
 		return ec.fieldContext_ProviderEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProviderEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ProviderHealth(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "measuredAt":
+		return ec.fieldContext_ProviderHealth_measuredAt(ctx, field)
+	case "calls":
+		return ec.fieldContext_ProviderHealth_calls(ctx, field)
+	case "successRate":
+		return ec.fieldContext_ProviderHealth_successRate(ctx, field)
+	case "failures":
+		return ec.fieldContext_ProviderHealth_failures(ctx, field)
+	case "latencyP50":
+		return ec.fieldContext_ProviderHealth_latencyP50(ctx, field)
+	case "latencyP95":
+		return ec.fieldContext_ProviderHealth_latencyP95(ctx, field)
+	case "fulfilledRate":
+		return ec.fieldContext_ProviderHealth_fulfilledRate(ctx, field)
+	case "fulfillmentTime":
+		return ec.fieldContext_ProviderHealth_fulfillmentTime(ctx, field)
+	case "breakers":
+		return ec.fieldContext_ProviderHealth_breakers(ctx, field)
+	case "checkedAt":
+		return ec.fieldContext_ProviderHealth_checkedAt(ctx, field)
+	case "checkError":
+		return ec.fieldContext_ProviderHealth_checkError(ctx, field)
+	case "balance":
+		return ec.fieldContext_ProviderHealth_balance(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProviderHealth", field.Name)
 }
 
 func (ec *executionContext) childFields_ProviderRateLimit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5622,6 +6143,16 @@ func (ec *executionContext) childFields_Statistics(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type Statistics", field.Name)
 }
 
+func (ec *executionContext) childFields_SyncOffersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "offerSync":
+		return ec.fieldContext_SyncOffersPayload_offerSync(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SyncOffersPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SyncOffersPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_TaskResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -6020,6 +6551,20 @@ func (ec *executionContext) field_Mutation_addOrderNote_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_approveOfferSync_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (ApproveOfferSyncInput, error) {
+			return ec.unmarshalNApproveOfferSyncInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐApproveOfferSyncInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_cancelFulfillment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6040,6 +6585,20 @@ func (ec *executionContext) field_Mutation_cancelOrder_args(ctx context.Context,
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (CancelOrderInput, error) {
 			return ec.unmarshalNCancelOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelOrderInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_checkProvider_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (CheckProviderInput, error) {
+			return ec.unmarshalNCheckProviderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCheckProviderInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -6132,12 +6691,40 @@ func (ec *executionContext) field_Mutation_createRoutingPolicy_args(ctx context.
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_deleteProvider_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (DeleteProviderInput, error) {
+			return ec.unmarshalNDeleteProviderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐDeleteProviderInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_disableOffers_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (DisableOffersInput, error) {
 			return ec.unmarshalNDisableOffersInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐDisableOffersInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_discardOfferSync_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (DiscardOfferSyncInput, error) {
+			return ec.unmarshalNDiscardOfferSyncInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐDiscardOfferSyncInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -6342,6 +6929,20 @@ func (ec *executionContext) field_Mutation_splitFulfillment_args(ctx context.Con
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_syncOffers_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (SyncOffersInput, error) {
+			return ec.unmarshalNSyncOffersInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐSyncOffersInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_updateOffer_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6381,6 +6982,44 @@ func (ec *executionContext) field_Mutation_updateProvider_args(ctx context.Conte
 		return nil, err
 	}
 	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_OfferSync_changes_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
 	return args, nil
 }
 
@@ -6507,6 +7146,44 @@ func (ec *executionContext) field_Order_ledgerEntries_args(ctx context.Context, 
 }
 
 func (ec *executionContext) field_Order_lines_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Provider_offerSyncs_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
@@ -8134,6 +8811,70 @@ func (ec *executionContext) fieldContext_ApiKeyEdge_node(_ context.Context, fiel
 	return fc, nil
 }
 
+func (ec *executionContext) _ApproveOfferSyncPayload_offerSync(ctx context.Context, field graphql.CollectedField, obj *ApproveOfferSyncPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApproveOfferSyncPayload_offerSync(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OfferSync, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.OfferSync) graphql.Marshaler {
+			return ec.marshalOOfferSync2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOfferSync(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ApproveOfferSyncPayload_offerSync(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApproveOfferSyncPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferSync(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApproveOfferSyncPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *ApproveOfferSyncPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApproveOfferSyncPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApproveOfferSyncPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApproveOfferSyncPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Attempt_id(ctx context.Context, field graphql.CollectedField, obj *order.Attempt) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9171,6 +9912,102 @@ func (ec *executionContext) fieldContext_Change_after(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Change", field, false, false, "String")
 }
 
+func (ec *executionContext) _CheckProviderPayload_provider(ctx context.Context, field graphql.CollectedField, obj *CheckProviderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CheckProviderPayload_provider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Provider, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Provider) graphql.Marshaler {
+			return ec.marshalOProvider2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐProvider(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CheckProviderPayload_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CheckProviderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Provider(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CheckProviderPayload_taskResult(ctx context.Context, field graphql.CollectedField, obj *CheckProviderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CheckProviderPayload_taskResult(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TaskResult, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *task.Task) graphql.Marshaler {
+			return ec.marshalOTaskResult2ᚖgithubᚗcomᚋboostressᚋboostressᚋtaskᚐTask(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CheckProviderPayload_taskResult(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CheckProviderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TaskResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CheckProviderPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *CheckProviderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CheckProviderPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CheckProviderPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CheckProviderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _CreateApiKeyPayload_apiKey(ctx context.Context, field graphql.CollectedField, obj *CreateAPIKeyPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9578,6 +10415,70 @@ func (ec *executionContext) fieldContext_CreateRoutingPolicyPayload_userErrors(_
 	return fc, nil
 }
 
+func (ec *executionContext) _DeleteProviderPayload_provider(ctx context.Context, field graphql.CollectedField, obj *DeleteProviderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteProviderPayload_provider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Provider, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Provider) graphql.Marshaler {
+			return ec.marshalOProvider2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐProvider(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteProviderPayload_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteProviderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Provider(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteProviderPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *DeleteProviderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteProviderPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteProviderPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteProviderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Destination_name(ctx context.Context, field graphql.CollectedField, obj *order.Destination) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9701,6 +10602,70 @@ func (ec *executionContext) _DisableOffersPayload_userErrors(ctx context.Context
 func (ec *executionContext) fieldContext_DisableOffersPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "DisableOffersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DiscardOfferSyncPayload_offerSync(ctx context.Context, field graphql.CollectedField, obj *DiscardOfferSyncPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DiscardOfferSyncPayload_offerSync(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OfferSync, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.OfferSync) graphql.Marshaler {
+			return ec.marshalOOfferSync2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOfferSync(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DiscardOfferSyncPayload_offerSync(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DiscardOfferSyncPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferSync(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DiscardOfferSyncPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *DiscardOfferSyncPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DiscardOfferSyncPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DiscardOfferSyncPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DiscardOfferSyncPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -12191,6 +13156,226 @@ func (ec *executionContext) fieldContext_Mutation_resumeProvider(ctx context.Con
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_deleteProvider(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteProvider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteProvider(ctx, fc.Args["input"].(DeleteProviderInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *DeleteProviderPayload) graphql.Marshaler {
+			return ec.marshalNDeleteProviderPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐDeleteProviderPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteProvider(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteProviderPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteProvider_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_checkProvider(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_checkProvider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CheckProvider(ctx, fc.Args["input"].(CheckProviderInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *CheckProviderPayload) graphql.Marshaler {
+			return ec.marshalNCheckProviderPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐCheckProviderPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_checkProvider(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CheckProviderPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_checkProvider_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_syncOffers(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_syncOffers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().SyncOffers(ctx, fc.Args["input"].(SyncOffersInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SyncOffersPayload) graphql.Marshaler {
+			return ec.marshalNSyncOffersPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSyncOffersPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_syncOffers(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SyncOffersPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_syncOffers_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_approveOfferSync(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_approveOfferSync(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ApproveOfferSync(ctx, fc.Args["input"].(ApproveOfferSyncInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ApproveOfferSyncPayload) graphql.Marshaler {
+			return ec.marshalNApproveOfferSyncPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐApproveOfferSyncPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_approveOfferSync(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApproveOfferSyncPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_approveOfferSync_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_discardOfferSync(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_discardOfferSync(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DiscardOfferSync(ctx, fc.Args["input"].(DiscardOfferSyncInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *DiscardOfferSyncPayload) graphql.Marshaler {
+			return ec.marshalNDiscardOfferSyncPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐDiscardOfferSyncPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_discardOfferSync(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DiscardOfferSyncPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_discardOfferSync_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_createOffer(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13074,6 +14259,336 @@ func (ec *executionContext) fieldContext_Offer_updatedAt(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Offer", field, false, false, "DateTime")
 }
 
+func (ec *executionContext) _OfferChange_kind(ctx context.Context, field graphql.CollectedField, obj *order.OfferChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferChange_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v order.OfferChangeKind) graphql.Marshaler {
+			return ec.marshalNOfferChangeKind2githubᚗcomᚋboostressᚋboostressᚋorderᚐOfferChangeKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferChange_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferChange", field, false, false, "OfferChangeKind")
+}
+
+func (ec *executionContext) _OfferChange_externalId(ctx context.Context, field graphql.CollectedField, obj *order.OfferChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferChange_externalId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExternalID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferChange_externalId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferChange", field, false, false, "String")
+}
+
+func (ec *executionContext) _OfferChange_name(ctx context.Context, field graphql.CollectedField, obj *order.OfferChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferChange_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferChange_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferChange", field, false, false, "String")
+}
+
+func (ec *executionContext) _OfferChange_offer(ctx context.Context, field graphql.CollectedField, obj *order.OfferChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferChange_offer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.OfferChange().Offer(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Offer) graphql.Marshaler {
+			return ec.marshalOOffer2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOffer(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OfferChange_offer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferChange",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Offer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferChange_fields(ctx context.Context, field graphql.CollectedField, obj *order.OfferChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferChange_fields(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fields, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []order.Change) graphql.Marshaler {
+			return ec.marshalNChange2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐChangeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferChange_fields(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferChange",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Change(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferChange_reason(ctx context.Context, field graphql.CollectedField, obj *order.OfferChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferChange_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOString2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OfferChange_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferChange", field, false, false, "String")
+}
+
+func (ec *executionContext) _OfferChangeConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *OfferChangeConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferChangeConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.OfferChange) graphql.Marshaler {
+			return ec.marshalNOfferChange2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOfferChangeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferChangeConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferChangeConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferChange(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferChangeConnection_edges(ctx context.Context, field graphql.CollectedField, obj *OfferChangeConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferChangeConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*OfferChangeEdge) graphql.Marshaler {
+			return ec.marshalNOfferChangeEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOfferChangeEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferChangeConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferChangeConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferChangeEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferChangeConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *OfferChangeConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferChangeConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferChangeConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferChangeConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferChangeConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *OfferChangeConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferChangeConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferChangeConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferChangeConnection", field, false, false, "Int")
+}
+
+func (ec *executionContext) _OfferChangeEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *OfferChangeEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferChangeEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferChangeEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferChangeEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _OfferChangeEdge_node(ctx context.Context, field graphql.CollectedField, obj *OfferChangeEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferChangeEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.OfferChange) graphql.Marshaler {
+			return ec.marshalNOfferChange2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOfferChange(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferChangeEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferChangeEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferChange(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _OfferConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *OfferConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13243,6 +14758,555 @@ func (ec *executionContext) fieldContext_OfferEdge_node(_ context.Context, field
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Offer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferSync_id(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v uuid.UUID) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSync", field, false, false, "ID")
+}
+
+func (ec *executionContext) _OfferSync_provider(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_provider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.OfferSync().Provider(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Provider) graphql.Marshaler {
+			return ec.marshalNProvider2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐProvider(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferSync",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Provider(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferSync_mode(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_mode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Mode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v order.SyncMode) graphql.Marshaler {
+			return ec.marshalNOfferSyncMode2githubᚗcomᚋboostressᚋboostressᚋorderᚐSyncMode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_mode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSync", field, false, false, "OfferSyncMode")
+}
+
+func (ec *executionContext) _OfferSync_state(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v order.SyncState) graphql.Marshaler {
+			return ec.marshalNOfferSyncState2githubᚗcomᚋboostressᚋboostressᚋorderᚐSyncState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSync", field, false, false, "OfferSyncState")
+}
+
+func (ec *executionContext) _OfferSync_added(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_added(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Added, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_added(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSync", field, false, false, "Int")
+}
+
+func (ec *executionContext) _OfferSync_changed(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_changed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Changed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_changed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSync", field, false, false, "Int")
+}
+
+func (ec *executionContext) _OfferSync_disabled(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_disabled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Disabled, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_disabled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSync", field, false, false, "Int")
+}
+
+func (ec *executionContext) _OfferSync_skipped(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_skipped(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Skipped, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_skipped(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSync", field, false, false, "Int")
+}
+
+func (ec *executionContext) _OfferSync_changes(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_changes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.OfferSync().Changes(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *OfferChangeConnection) graphql.Marshaler {
+			return ec.marshalNOfferChangeConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOfferChangeConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_changes(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferSync",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferChangeConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_OfferSync_changes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferSync_error(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_error(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Error, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOString2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_error(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSync", field, false, false, "String")
+}
+
+func (ec *executionContext) _OfferSync_createdBy(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_createdBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_createdBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSync", field, false, false, "String")
+}
+
+func (ec *executionContext) _OfferSync_createdAt(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSync", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OfferSync_listedAt(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_listedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ListedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_listedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSync", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OfferSync_decidedBy(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_decidedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DecidedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOString2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_decidedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSync", field, false, false, "String")
+}
+
+func (ec *executionContext) _OfferSync_decidedAt(ctx context.Context, field graphql.CollectedField, obj *order.OfferSync) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSync_decidedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DecidedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSync_decidedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSync", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OfferSyncConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *OfferSyncConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSyncConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.OfferSync) graphql.Marshaler {
+			return ec.marshalNOfferSync2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOfferSyncᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSyncConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferSyncConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferSync(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferSyncConnection_edges(ctx context.Context, field graphql.CollectedField, obj *OfferSyncConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSyncConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*OfferSyncEdge) graphql.Marshaler {
+			return ec.marshalNOfferSyncEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOfferSyncEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSyncConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferSyncConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferSyncEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferSyncConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *OfferSyncConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSyncConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSyncConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferSyncConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferSyncConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *OfferSyncConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSyncConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSyncConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSyncConnection", field, false, false, "Int")
+}
+
+func (ec *executionContext) _OfferSyncEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *OfferSyncEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSyncEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSyncEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferSyncEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _OfferSyncEdge_node(ctx context.Context, field graphql.CollectedField, obj *OfferSyncEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferSyncEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.OfferSync) graphql.Marshaler {
+			return ec.marshalNOfferSync2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOfferSync(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferSyncEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferSyncEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferSync(ctx, field)
 		},
 	}
 	return fc, nil
@@ -15681,6 +17745,38 @@ func (ec *executionContext) fieldContext_Provider_attention(_ context.Context, f
 	return graphql.NewScalarFieldContext("Provider", field, false, false, "String")
 }
 
+func (ec *executionContext) _Provider_health(ctx context.Context, field graphql.CollectedField, obj *order.Provider) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Provider_health(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Provider().Health(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Health) graphql.Marshaler {
+			return ec.marshalNProviderHealth2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐHealth(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Provider_health(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Provider",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProviderHealth(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Provider_offers(ctx context.Context, field graphql.CollectedField, obj *order.Provider) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15719,6 +17815,50 @@ func (ec *executionContext) fieldContext_Provider_offers(ctx context.Context, fi
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Provider_offers_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Provider_offerSyncs(ctx context.Context, field graphql.CollectedField, obj *order.Provider) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Provider_offerSyncs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Provider().OfferSyncs(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *OfferSyncConnection) graphql.Marshaler {
+			return ec.marshalNOfferSyncConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOfferSyncConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Provider_offerSyncs(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Provider",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferSyncConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Provider_offerSyncs_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -15769,6 +17909,98 @@ func (ec *executionContext) _Provider_updatedAt(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_Provider_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Provider", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _Provider_deletedAt(ctx context.Context, field graphql.CollectedField, obj *order.Provider) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Provider_deletedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Provider_deletedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Provider", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ProviderBreaker_operation(ctx context.Context, field graphql.CollectedField, obj *order.Breaker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderBreaker_operation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Operation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNProviderOperation2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderBreaker_operation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderBreaker", field, false, false, "ProviderOperation")
+}
+
+func (ec *executionContext) _ProviderBreaker_openUntil(ctx context.Context, field graphql.CollectedField, obj *order.Breaker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderBreaker_openUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OpenUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderBreaker_openUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderBreaker", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ProviderBreaker_workers(ctx context.Context, field graphql.CollectedField, obj *order.Breaker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderBreaker_workers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Workers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderBreaker_workers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderBreaker", field, false, false, "Int")
 }
 
 func (ec *executionContext) _ProviderConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *ProviderConnection) (ret graphql.Marshaler) {
@@ -16059,6 +18291,309 @@ func (ec *executionContext) fieldContext_ProviderEdge_node(_ context.Context, fi
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Provider(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProviderHealth_measuredAt(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderHealth_measuredAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MeasuredAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderHealth_measuredAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderHealth", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ProviderHealth_calls(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderHealth_calls(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Calls, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderHealth_calls(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderHealth", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ProviderHealth_successRate(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderHealth_successRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SuccessRate(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderHealth_successRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderHealth", field, true, false, "Float")
+}
+
+func (ec *executionContext) _ProviderHealth_failures(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderHealth_failures(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProviderHealth().Failures(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*AttemptClassCount) graphql.Marshaler {
+			return ec.marshalNAttemptClassCount2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐAttemptClassCountᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderHealth_failures(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProviderHealth",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AttemptClassCount(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProviderHealth_latencyP50(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderHealth_latencyP50(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LatencyP50, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderHealth_latencyP50(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderHealth", field, false, false, "Duration")
+}
+
+func (ec *executionContext) _ProviderHealth_latencyP95(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderHealth_latencyP95(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LatencyP95, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderHealth_latencyP95(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderHealth", field, false, false, "Duration")
+}
+
+func (ec *executionContext) _ProviderHealth_fulfilledRate(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderHealth_fulfilledRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FulfilledRate(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderHealth_fulfilledRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderHealth", field, true, false, "Float")
+}
+
+func (ec *executionContext) _ProviderHealth_fulfillmentTime(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderHealth_fulfillmentTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FulfillTime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderHealth_fulfillmentTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderHealth", field, false, false, "Duration")
+}
+
+func (ec *executionContext) _ProviderHealth_breakers(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderHealth_breakers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Breakers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []order.Breaker) graphql.Marshaler {
+			return ec.marshalNProviderBreaker2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐBreakerᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderHealth_breakers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProviderHealth",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProviderBreaker(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProviderHealth_checkedAt(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderHealth_checkedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CheckedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderHealth_checkedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderHealth", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ProviderHealth_checkError(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderHealth_checkError(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CheckError, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOString2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderHealth_checkError(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderHealth", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProviderHealth_balance(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderHealth_balance(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Balance, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐMoney(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderHealth_balance(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProviderHealth",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
 		},
 	}
 	return fc, nil
@@ -21584,6 +24119,70 @@ func (ec *executionContext) fieldContext_Subscription_statisticsUpdated(ctx cont
 	return fc, nil
 }
 
+func (ec *executionContext) _SyncOffersPayload_offerSync(ctx context.Context, field graphql.CollectedField, obj *SyncOffersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SyncOffersPayload_offerSync(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OfferSync, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.OfferSync) graphql.Marshaler {
+			return ec.marshalOOfferSync2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOfferSync(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SyncOffersPayload_offerSync(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SyncOffersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferSync(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SyncOffersPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *SyncOffersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SyncOffersPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SyncOffersPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SyncOffersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _TaskResult_id(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -24373,6 +26972,48 @@ func UnmarshalApiKeySort(ctx context.Context, raw any) (APIKeySort, error) {
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputApproveOfferSyncInput(ctx context.Context, obj any) (ApproveOfferSyncInput, error) {
+	var it ApproveOfferSyncInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalApproveOfferSyncInput unmarshals raw into the ApproveOfferSyncInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalApproveOfferSyncInput(ctx context.Context, raw any) (ApproveOfferSyncInput, error) {
+	var out ApproveOfferSyncInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ApproveOfferSyncInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputAuditEntryFilter(ctx context.Context, obj any) (AuditEntryFilter, error) {
 	var it AuditEntryFilter
 	if obj == nil {
@@ -24559,6 +27200,48 @@ func (ec *executionContext) unmarshalInputCancelOrderInput(ctx context.Context, 
 func UnmarshalCancelOrderInput(ctx context.Context, raw any) (CancelOrderInput, error) {
 	var out CancelOrderInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "CancelOrderInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputCheckProviderInput(ctx context.Context, obj any) (CheckProviderInput, error) {
+	var it CheckProviderInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCheckProviderInput unmarshals raw into the CheckProviderInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCheckProviderInput(ctx context.Context, raw any) (CheckProviderInput, error) {
+	var out CheckProviderInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CheckProviderInput", raw, &out)
 	return out, err
 }
 
@@ -25164,6 +27847,48 @@ func UnmarshalCreateRoutingPolicyInput(ctx context.Context, raw any) (CreateRout
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputDeleteProviderInput(ctx context.Context, obj any) (DeleteProviderInput, error) {
+	var it DeleteProviderInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDeleteProviderInput unmarshals raw into the DeleteProviderInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDeleteProviderInput(ctx context.Context, raw any) (DeleteProviderInput, error) {
+	var out DeleteProviderInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteProviderInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputDestinationInput(ctx context.Context, obj any) (order.Destination, error) {
 	var it order.Destination
 	if obj == nil {
@@ -25266,6 +27991,48 @@ func (ec *executionContext) unmarshalInputDisableOffersInput(ctx context.Context
 func UnmarshalDisableOffersInput(ctx context.Context, raw any) (DisableOffersInput, error) {
 	var out DisableOffersInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "DisableOffersInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputDiscardOfferSyncInput(ctx context.Context, obj any) (DiscardOfferSyncInput, error) {
+	var it DiscardOfferSyncInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDiscardOfferSyncInput unmarshals raw into the DiscardOfferSyncInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDiscardOfferSyncInput(ctx context.Context, raw any) (DiscardOfferSyncInput, error) {
+	var out DiscardOfferSyncInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DiscardOfferSyncInput", raw, &out)
 	return out, err
 }
 
@@ -27163,6 +29930,55 @@ func UnmarshalSplitFulfillmentInput(ctx context.Context, raw any) (SplitFulfillm
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputSyncOffersInput(ctx context.Context, obj any) (SyncOffersInput, error) {
+	var it SyncOffersInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"providerId", "mode"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "providerId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("providerId"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProviderID = data
+		case "mode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mode"))
+			data, err := ec.unmarshalNOfferSyncMode2githubᚗcomᚋboostressᚋboostressᚋorderᚐSyncMode(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Mode = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSyncOffersInput unmarshals raw into the SyncOffersInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSyncOffersInput(ctx context.Context, raw any) (SyncOffersInput, error) {
+	var out SyncOffersInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SyncOffersInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputTaskResultFilter(ctx context.Context, obj any) (TaskResultFilter, error) {
 	var it TaskResultFilter
 	if obj == nil {
@@ -27787,6 +30603,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Order(ctx, sel, obj)
+	case order.OfferSync:
+		return ec._OfferSync(ctx, sel, &obj)
+	case *order.OfferSync:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._OfferSync(ctx, sel, obj)
 	case order.Offer:
 		return ec._Offer(ctx, sel, &obj)
 	case *order.Offer:
@@ -28079,6 +30902,44 @@ func (ec *executionContext) _ApiKeyEdge(ctx context.Context, sel ast.SelectionSe
 			}
 		case "node":
 			out.Values[i] = ec._ApiKeyEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var approveOfferSyncPayloadImplementors = []string{"ApproveOfferSyncPayload"}
+
+func (ec *executionContext) _ApproveOfferSyncPayload(ctx context.Context, sel ast.SelectionSet, obj *ApproveOfferSyncPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, approveOfferSyncPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApproveOfferSyncPayload")
+		case "offerSync":
+			out.Values[i] = ec._ApproveOfferSyncPayload_offerSync(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ApproveOfferSyncPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -28580,6 +31441,49 @@ func (ec *executionContext) _Change(ctx context.Context, sel ast.SelectionSet, o
 	return out
 }
 
+var checkProviderPayloadImplementors = []string{"CheckProviderPayload"}
+
+func (ec *executionContext) _CheckProviderPayload(ctx context.Context, sel ast.SelectionSet, obj *CheckProviderPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, checkProviderPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CheckProviderPayload")
+		case "provider":
+			out.Values[i] = ec._CheckProviderPayload_provider(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "taskResult":
+			out.Values[i] = ec._CheckProviderPayload_taskResult(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CheckProviderPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var createApiKeyPayloadImplementors = []string{"CreateApiKeyPayload"}
 
 func (ec *executionContext) _CreateApiKeyPayload(ctx context.Context, sel ast.SelectionSet, obj *CreateAPIKeyPayload) graphql.Marshaler {
@@ -28813,6 +31717,44 @@ func (ec *executionContext) _CreateRoutingPolicyPayload(ctx context.Context, sel
 	return out
 }
 
+var deleteProviderPayloadImplementors = []string{"DeleteProviderPayload"}
+
+func (ec *executionContext) _DeleteProviderPayload(ctx context.Context, sel ast.SelectionSet, obj *DeleteProviderPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteProviderPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteProviderPayload")
+		case "provider":
+			out.Values[i] = ec._DeleteProviderPayload_provider(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._DeleteProviderPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var destinationImplementors = []string{"Destination"}
 
 func (ec *executionContext) _Destination(ctx context.Context, sel ast.SelectionSet, obj *order.Destination) graphql.Marshaler {
@@ -28874,6 +31816,44 @@ func (ec *executionContext) _DisableOffersPayload(ctx context.Context, sel ast.S
 			}
 		case "userErrors":
 			out.Values[i] = ec._DisableOffersPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var discardOfferSyncPayloadImplementors = []string{"DiscardOfferSyncPayload"}
+
+func (ec *executionContext) _DiscardOfferSyncPayload(ctx context.Context, sel ast.SelectionSet, obj *DiscardOfferSyncPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, discardOfferSyncPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DiscardOfferSyncPayload")
+		case "offerSync":
+			out.Values[i] = ec._DiscardOfferSyncPayload_offerSync(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._DiscardOfferSyncPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -29690,6 +32670,41 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "deleteProvider":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteProvider(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "checkProvider":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_checkProvider(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "syncOffers":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_syncOffers(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "approveOfferSync":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_approveOfferSync(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "discardOfferSync":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_discardOfferSync(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "createOffer":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_createOffer(ctx, field)
@@ -29901,6 +32916,151 @@ func (ec *executionContext) _Offer(ctx context.Context, sel ast.SelectionSet, ob
 	return out
 }
 
+var offerChangeImplementors = []string{"OfferChange"}
+
+func (ec *executionContext) _OfferChange(ctx context.Context, sel ast.SelectionSet, obj *order.OfferChange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OfferChange")
+		case "kind":
+			out.Values[i] = ec._OfferChange_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "externalId":
+			out.Values[i] = ec._OfferChange_externalId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._OfferChange_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "offer":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._OfferChange_offer(ctx, field, obj)
+				})
+		case "fields":
+			out.Values[i] = ec._OfferChange_fields(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "reason":
+			out.Values[i] = ec._OfferChange_reason(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var offerChangeConnectionImplementors = []string{"OfferChangeConnection"}
+
+func (ec *executionContext) _OfferChangeConnection(ctx context.Context, sel ast.SelectionSet, obj *OfferChangeConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerChangeConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OfferChangeConnection")
+		case "nodes":
+			out.Values[i] = ec._OfferChangeConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._OfferChangeConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._OfferChangeConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._OfferChangeConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var offerChangeEdgeImplementors = []string{"OfferChangeEdge"}
+
+func (ec *executionContext) _OfferChangeEdge(ctx context.Context, sel ast.SelectionSet, obj *OfferChangeEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerChangeEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OfferChangeEdge")
+		case "cursor":
+			out.Values[i] = ec._OfferChangeEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._OfferChangeEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var offerConnectionImplementors = []string{"OfferConnection"}
 
 func (ec *executionContext) _OfferConnection(ctx context.Context, sel ast.SelectionSet, obj *OfferConnection) graphql.Marshaler {
@@ -29967,6 +33127,197 @@ func (ec *executionContext) _OfferEdge(ctx context.Context, sel ast.SelectionSet
 			}
 		case "node":
 			out.Values[i] = ec._OfferEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var offerSyncImplementors = []string{"OfferSync", "Node"}
+
+func (ec *executionContext) _OfferSync(ctx context.Context, sel ast.SelectionSet, obj *order.OfferSync) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerSyncImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OfferSync")
+		case "id":
+			out.Values[i] = ec._OfferSync_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "provider":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._OfferSync_provider(ctx, field, obj)
+				})
+		case "mode":
+			out.Values[i] = ec._OfferSync_mode(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "state":
+			out.Values[i] = ec._OfferSync_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "added":
+			out.Values[i] = ec._OfferSync_added(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "changed":
+			out.Values[i] = ec._OfferSync_changed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "disabled":
+			out.Values[i] = ec._OfferSync_disabled(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "skipped":
+			out.Values[i] = ec._OfferSync_skipped(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "changes":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._OfferSync_changes(ctx, field, obj)
+				})
+		case "error":
+			out.Values[i] = ec._OfferSync_error(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdBy":
+			out.Values[i] = ec._OfferSync_createdBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._OfferSync_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "listedAt":
+			out.Values[i] = ec._OfferSync_listedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "decidedBy":
+			out.Values[i] = ec._OfferSync_decidedBy(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "decidedAt":
+			out.Values[i] = ec._OfferSync_decidedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var offerSyncConnectionImplementors = []string{"OfferSyncConnection"}
+
+func (ec *executionContext) _OfferSyncConnection(ctx context.Context, sel ast.SelectionSet, obj *OfferSyncConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerSyncConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OfferSyncConnection")
+		case "nodes":
+			out.Values[i] = ec._OfferSyncConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._OfferSyncConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._OfferSyncConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._OfferSyncConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var offerSyncEdgeImplementors = []string{"OfferSyncEdge"}
+
+func (ec *executionContext) _OfferSyncEdge(ctx context.Context, sel ast.SelectionSet, obj *OfferSyncEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerSyncEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OfferSyncEdge")
+		case "cursor":
+			out.Values[i] = ec._OfferSyncEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._OfferSyncEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -30794,11 +34145,23 @@ func (ec *executionContext) _Provider(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "health":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Provider_health(ctx, field, obj)
+				})
 		case "offers":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Provider_offers(ctx, field, obj)
+				})
+		case "offerSyncs":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Provider_offerSyncs(ctx, field, obj)
 				})
 		case "createdAt":
 			out.Values[i] = ec._Provider_createdAt(ctx, field, obj)
@@ -30809,6 +34172,54 @@ func (ec *executionContext) _Provider(ctx context.Context, sel ast.SelectionSet,
 			out.Values[i] = ec._Provider_updatedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "deletedAt":
+			out.Values[i] = ec._Provider_deletedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var providerBreakerImplementors = []string{"ProviderBreaker"}
+
+func (ec *executionContext) _ProviderBreaker(ctx context.Context, sel ast.SelectionSet, obj *order.Breaker) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, providerBreakerImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProviderBreaker")
+		case "operation":
+			out.Values[i] = ec._ProviderBreaker_operation(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "openUntil":
+			out.Values[i] = ec._ProviderBreaker_openUntil(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "workers":
+			out.Values[i] = ec._ProviderBreaker_workers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -30943,6 +34354,95 @@ func (ec *executionContext) _ProviderEdge(ctx context.Context, sel ast.Selection
 			out.Values[i] = ec._ProviderEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var providerHealthImplementors = []string{"ProviderHealth"}
+
+func (ec *executionContext) _ProviderHealth(ctx context.Context, sel ast.SelectionSet, obj *order.Health) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, providerHealthImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProviderHealth")
+		case "measuredAt":
+			out.Values[i] = ec._ProviderHealth_measuredAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "calls":
+			out.Values[i] = ec._ProviderHealth_calls(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "successRate":
+			out.Values[i] = ec._ProviderHealth_successRate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "failures":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProviderHealth_failures(ctx, field, obj)
+				})
+		case "latencyP50":
+			out.Values[i] = ec._ProviderHealth_latencyP50(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "latencyP95":
+			out.Values[i] = ec._ProviderHealth_latencyP95(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fulfilledRate":
+			out.Values[i] = ec._ProviderHealth_fulfilledRate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fulfillmentTime":
+			out.Values[i] = ec._ProviderHealth_fulfillmentTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "breakers":
+			out.Values[i] = ec._ProviderHealth_breakers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "checkedAt":
+			out.Values[i] = ec._ProviderHealth_checkedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "checkError":
+			out.Values[i] = ec._ProviderHealth_checkError(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "balance":
+			out.Values[i] = ec._ProviderHealth_balance(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -32965,6 +36465,44 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 	}
 }
 
+var syncOffersPayloadImplementors = []string{"SyncOffersPayload"}
+
+func (ec *executionContext) _SyncOffersPayload(ctx context.Context, sel ast.SelectionSet, obj *SyncOffersPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, syncOffersPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SyncOffersPayload")
+		case "offerSync":
+			out.Values[i] = ec._SyncOffersPayload_offerSync(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._SyncOffersPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var taskResultImplementors = []string{"TaskResult", "Node"}
 
 func (ec *executionContext) _TaskResult(ctx context.Context, sel ast.SelectionSet, obj *task.Task) graphql.Marshaler {
@@ -34057,6 +37595,19 @@ func (ec *executionContext) marshalNApiKeySortField2githubᚗcomᚋboostressᚋb
 	return v
 }
 
+func (ec *executionContext) unmarshalNApproveOfferSyncInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐApproveOfferSyncInput(ctx context.Context, v any) (ApproveOfferSyncInput, error) {
+	res, err := ec.unmarshalInputApproveOfferSyncInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNApproveOfferSyncPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐApproveOfferSyncPayload(ctx context.Context, sel ast.SelectionSet, v *ApproveOfferSyncPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ApproveOfferSyncPayload!")
+		return graphql.Null
+	}
+	return ec._ApproveOfferSyncPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNAttempt2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐAttemptᚄ(ctx context.Context, sel ast.SelectionSet, v []*order.Attempt) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -34293,6 +37844,19 @@ func (ec *executionContext) marshalNChange2ᚕgithubᚗcomᚋboostressᚋboostre
 	return ret
 }
 
+func (ec *executionContext) unmarshalNCheckProviderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCheckProviderInput(ctx context.Context, v any) (CheckProviderInput, error) {
+	res, err := ec.unmarshalInputCheckProviderInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCheckProviderPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐCheckProviderPayload(ctx context.Context, sel ast.SelectionSet, v *CheckProviderPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CheckProviderPayload!")
+		return graphql.Null
+	}
+	return ec._CheckProviderPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNCountryCode2string(ctx context.Context, v any) (string, error) {
 	res, err := scalar.UnmarshalText(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -34491,6 +38055,19 @@ func (ec *executionContext) marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐ
 	return res
 }
 
+func (ec *executionContext) unmarshalNDeleteProviderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐDeleteProviderInput(ctx context.Context, v any) (DeleteProviderInput, error) {
+	res, err := ec.unmarshalInputDeleteProviderInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDeleteProviderPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐDeleteProviderPayload(ctx context.Context, sel ast.SelectionSet, v *DeleteProviderPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeleteProviderPayload!")
+		return graphql.Null
+	}
+	return ec._DeleteProviderPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNDestination2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐDestination(ctx context.Context, sel ast.SelectionSet, v *order.Destination) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Destination!")
@@ -34515,6 +38092,19 @@ func (ec *executionContext) marshalNDisableOffersPayload2ᚖgithubᚗcomᚋboost
 		return graphql.Null
 	}
 	return ec._DisableOffersPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNDiscardOfferSyncInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐDiscardOfferSyncInput(ctx context.Context, v any) (DiscardOfferSyncInput, error) {
+	res, err := ec.unmarshalInputDiscardOfferSyncInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDiscardOfferSyncPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐDiscardOfferSyncPayload(ctx context.Context, sel ast.SelectionSet, v *DiscardOfferSyncPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DiscardOfferSyncPayload!")
+		return graphql.Null
+	}
+	return ec._DiscardOfferSyncPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNDuration2timeᚐDuration(ctx context.Context, v any) (time.Duration, error) {
@@ -34922,6 +38512,77 @@ func (ec *executionContext) marshalNOffer2ᚖgithubᚗcomᚋboostressᚋboostres
 	return ec._Offer(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNOfferChange2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOfferChangeᚄ(ctx context.Context, sel ast.SelectionSet, v []*order.OfferChange) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOfferChange2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOfferChange(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOfferChange2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOfferChange(ctx context.Context, sel ast.SelectionSet, v *order.OfferChange) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OfferChange!")
+		return graphql.Null
+	}
+	return ec._OfferChange(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNOfferChangeConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOfferChangeConnection(ctx context.Context, sel ast.SelectionSet, v *OfferChangeConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OfferChangeConnection!")
+		return graphql.Null
+	}
+	return ec._OfferChangeConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNOfferChangeEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOfferChangeEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*OfferChangeEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOfferChangeEdge2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOfferChangeEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOfferChangeEdge2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOfferChangeEdge(ctx context.Context, sel ast.SelectionSet, v *OfferChangeEdge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OfferChangeEdge!")
+		return graphql.Null
+	}
+	return ec._OfferChangeEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNOfferChangeKind2githubᚗcomᚋboostressᚋboostressᚋorderᚐOfferChangeKind(ctx context.Context, v any) (order.OfferChangeKind, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.OfferChangeKind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNOfferChangeKind2githubᚗcomᚋboostressᚋboostressᚋorderᚐOfferChangeKind(ctx context.Context, sel ast.SelectionSet, v order.OfferChangeKind) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "OfferChangeKind!")
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNOfferConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOfferConnection(ctx context.Context, sel ast.SelectionSet, v *OfferConnection) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "OfferConnection!")
@@ -34962,6 +38623,92 @@ func (ec *executionContext) unmarshalNOfferSortField2githubᚗcomᚋboostressᚋ
 
 func (ec *executionContext) marshalNOfferSortField2githubᚗcomᚋboostressᚋboostressᚋgraphᚐOfferSortField(ctx context.Context, sel ast.SelectionSet, v OfferSortField) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) marshalNOfferSync2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOfferSyncᚄ(ctx context.Context, sel ast.SelectionSet, v []*order.OfferSync) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOfferSync2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOfferSync(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOfferSync2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOfferSync(ctx context.Context, sel ast.SelectionSet, v *order.OfferSync) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OfferSync!")
+		return graphql.Null
+	}
+	return ec._OfferSync(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNOfferSyncConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOfferSyncConnection(ctx context.Context, sel ast.SelectionSet, v *OfferSyncConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OfferSyncConnection!")
+		return graphql.Null
+	}
+	return ec._OfferSyncConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNOfferSyncEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOfferSyncEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*OfferSyncEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOfferSyncEdge2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOfferSyncEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOfferSyncEdge2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOfferSyncEdge(ctx context.Context, sel ast.SelectionSet, v *OfferSyncEdge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OfferSyncEdge!")
+		return graphql.Null
+	}
+	return ec._OfferSyncEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNOfferSyncMode2githubᚗcomᚋboostressᚋboostressᚋorderᚐSyncMode(ctx context.Context, v any) (order.SyncMode, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.SyncMode(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNOfferSyncMode2githubᚗcomᚋboostressᚋboostressᚋorderᚐSyncMode(ctx context.Context, sel ast.SelectionSet, v order.SyncMode) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "OfferSyncMode!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNOfferSyncState2githubᚗcomᚋboostressᚋboostressᚋorderᚐSyncState(ctx context.Context, v any) (order.SyncState, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.SyncState(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNOfferSyncState2githubᚗcomᚋboostressᚋboostressᚋorderᚐSyncState(ctx context.Context, sel ast.SelectionSet, v order.SyncState) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "OfferSyncState!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNOrder2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOrder(ctx context.Context, sel ast.SelectionSet, v []*order.Order) graphql.Marshaler {
@@ -35280,6 +39027,26 @@ func (ec *executionContext) marshalNProvider2ᚖgithubᚗcomᚋboostressᚋboost
 	return ec._Provider(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNProviderBreaker2githubᚗcomᚋboostressᚋboostressᚋorderᚐBreaker(ctx context.Context, sel ast.SelectionSet, v order.Breaker) graphql.Marshaler {
+	return ec._ProviderBreaker(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNProviderBreaker2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐBreakerᚄ(ctx context.Context, sel ast.SelectionSet, v []order.Breaker) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProviderBreaker2githubᚗcomᚋboostressᚋboostressᚋorderᚐBreaker(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNProviderConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐProviderConnection(ctx context.Context, sel ast.SelectionSet, v *ProviderConnection) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "ProviderConnection!")
@@ -35318,6 +39085,28 @@ func (ec *executionContext) marshalNProviderEdge2ᚖgithubᚗcomᚋboostressᚋb
 		return graphql.Null
 	}
 	return ec._ProviderEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProviderHealth2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐHealth(ctx context.Context, sel ast.SelectionSet, v *order.Health) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ProviderHealth!")
+		return graphql.Null
+	}
+	return ec._ProviderHealth(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNProviderOperation2string(ctx context.Context, v any) (string, error) {
+	res, err := scalar.UnmarshalText(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNProviderOperation2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ProviderOperation!")
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNProviderSortField2githubᚗcomᚋboostressᚋboostressᚋgraphᚐProviderSortField(ctx context.Context, v any) (ProviderSortField, error) {
@@ -36169,6 +39958,19 @@ func (ec *executionContext) marshalNString2ᚕstringᚄ(ctx context.Context, sel
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNSyncOffersInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐSyncOffersInput(ctx context.Context, v any) (SyncOffersInput, error) {
+	res, err := ec.unmarshalInputSyncOffersInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSyncOffersPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSyncOffersPayload(ctx context.Context, sel ast.SelectionSet, v *SyncOffersPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SyncOffersPayload!")
+		return graphql.Null
+	}
+	return ec._SyncOffersPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNTaskKind2githubᚗcomᚋboostressᚋboostressᚋtaskᚐKind(ctx context.Context, v any) (task.Kind, error) {
@@ -37060,6 +40862,13 @@ func (ec *executionContext) unmarshalOOfferSort2ᚖgithubᚗcomᚋboostressᚋbo
 	}
 	res, err := ec.unmarshalInputOfferSort(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOOfferSync2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOfferSync(ctx context.Context, sel ast.SelectionSet, v *order.OfferSync) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._OfferSync(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOOrder2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOrder(ctx context.Context, sel ast.SelectionSet, v *order.Order) graphql.Marshaler {

@@ -75,6 +75,20 @@ type APIKeySort struct {
 	Direction SortDirection `json:"direction"`
 }
 
+// Which proposal is taken over.
+type ApproveOfferSyncInput struct {
+	// The comparison's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of approveOfferSync.
+type ApproveOfferSyncPayload struct {
+	// The comparison; null where it can't be approved.
+	OfferSync *order.OfferSync `json:"offerSync,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // How many calls were answered in a way.
 type AttemptClassCount struct {
 	// What the answer meant; null for calls without one yet.
@@ -165,6 +179,22 @@ type CancelOrderInput struct {
 type CancelOrderPayload struct {
 	// The order; null where it can't be canceled.
 	Order *order.Order `json:"order,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// Which provider is checked.
+type CheckProviderInput struct {
+	// The provider's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of checkProvider.
+type CheckProviderPayload struct {
+	// The provider; null where it can't be checked.
+	Provider *order.Provider `json:"provider,omitempty"`
+	// The check, which has yet to run.
+	TaskResult *task.Task `json:"taskResult,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
 }
@@ -331,6 +361,20 @@ type CreateRoutingPolicyPayload struct {
 	UserErrors []*order.Fault `json:"userErrors"`
 }
 
+// Which provider is deleted.
+type DeleteProviderInput struct {
+	// The provider's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of deleteProvider.
+type DeleteProviderPayload struct {
+	// The provider as it is now; null where it can't be deleted.
+	Provider *order.Provider `json:"provider,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // Which offers may not be chosen from now on: ids or filter, not both.
 type DisableOffersInput struct {
 	// These offers: at most 1,000.
@@ -343,6 +387,20 @@ type DisableOffersInput struct {
 type DisableOffersPayload struct {
 	// The offers, by id; null where the change was refused.
 	Offers []*order.Offer `json:"offers,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// Which proposal is discarded.
+type DiscardOfferSyncInput struct {
+	// The comparison's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of discardOfferSync.
+type DiscardOfferSyncPayload struct {
+	// The comparison; null where it can't be discarded.
+	OfferSync *order.OfferSync `json:"offerSync,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
 }
@@ -467,6 +525,26 @@ type LedgerEntryEdge struct {
 type Mutation struct {
 }
 
+// A page of differences.
+type OfferChangeConnection struct {
+	// The differences of this page.
+	Nodes []*order.OfferChange `json:"nodes"`
+	// The differences of this page, each with its cursor.
+	Edges []*OfferChangeEdge `json:"edges"`
+	// Where this page lies in the list.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many there are in the whole list. Counted only when it is asked for.
+	TotalCount int `json:"totalCount"`
+}
+
+// One of the differences of a page.
+type OfferChangeEdge struct {
+	// Its place in the list, for after and before.
+	Cursor string `json:"cursor"`
+	// The thing itself.
+	Node *order.OfferChange `json:"node"`
+}
+
 // A page of offers.
 type OfferConnection struct {
 	// The offers of this page.
@@ -505,6 +583,26 @@ type OfferSort struct {
 	Field OfferSortField `json:"field"`
 	// In which direction.
 	Direction SortDirection `json:"direction"`
+}
+
+// A page of comparisons.
+type OfferSyncConnection struct {
+	// The comparisons of this page.
+	Nodes []*order.OfferSync `json:"nodes"`
+	// The comparisons of this page, each with its cursor.
+	Edges []*OfferSyncEdge `json:"edges"`
+	// Where this page lies in the list.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many there are in the whole list. Counted only when it is asked for.
+	TotalCount int `json:"totalCount"`
+}
+
+// One of the comparisons of a page.
+type OfferSyncEdge struct {
+	// Its place in the list, for after and before.
+	Cursor string `json:"cursor"`
+	// The thing itself.
+	Node *order.OfferSync `json:"node"`
 }
 
 // A page of orders.
@@ -1228,6 +1326,22 @@ type Statistics struct {
 
 // What can be watched, over graphql-transport-ws.
 type Subscription struct {
+}
+
+// Whose offers are compared with what the provider lists.
+type SyncOffersInput struct {
+	// The provider's id.
+	ProviderID uuid.UUID `json:"providerId"`
+	// Whether what differs is applied at once.
+	Mode order.SyncMode `json:"mode"`
+}
+
+// What became of syncOffers.
+type SyncOffersPayload struct {
+	// The comparison, or the one of the same mode that is running; null where it was refused.
+	OfferSync *order.OfferSync `json:"offerSync,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
 }
 
 // A page of tasks.
