@@ -21,11 +21,16 @@ func (s *Service) CancelOrder(ctx context.Context, who account.Principal, orderI
 		if err != nil {
 			return err
 		}
-		for _, f := range toAsk {
-			w.tasks = append(w.tasks, cancelTask(c.Order, f))
-		}
+		w.askCancel(c, toAsk)
 		return nil
 	})
+}
+
+// askCancel has providers asked to cancel.
+func (w *work) askCancel(c *order.Case, fulfillments []*order.Fulfillment) {
+	for _, f := range fulfillments {
+		w.tasks = append(w.tasks, cancelTask(c.Order, f))
+	}
 }
 
 // change runs one change of one order in a transaction of its own. It fails with order.ErrNotFound for an order that the
@@ -80,9 +85,11 @@ func (s *Service) ApplyDeadlines(ctx context.Context, limit int) (int, error) {
 			return err
 		}
 		for _, orderID := range passed {
-			if err := w.cases[orderID].Expire(); err != nil {
+			toAsk, err := w.cases[orderID].Expire()
+			if err != nil {
 				return fmt.Errorf("order %s: %w", orderID, err)
 			}
+			w.askCancel(w.cases[orderID], toAsk)
 		}
 		committed, err = w.save(ctx)
 		return err

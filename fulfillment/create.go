@@ -2,6 +2,7 @@ package fulfillment
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -197,13 +198,29 @@ func canonical(text []byte) []byte {
 	return sorted
 }
 
+// PlaceOrder places a draft. Placing what is placed already changes nothing. It fails with order.Faults and
+// order.ErrNotFound.
+func (s *Service) PlaceOrder(ctx context.Context, who account.Principal, orderID uuid.UUID) (*order.Order, error) {
+	return s.change(ctx, who, orderID, func(w *work, c *order.Case) error {
+		ready, err := c.CheckPlace()
+		if err != nil || !ready {
+			return err
+		}
+		lines, err := w.tx.LinesOf(ctx, orderID)
+		if err != nil {
+			return err
+		}
+		return c.Place(lines)
+	})
+}
+
 // place makes the order of a draft, its lines and its first event.
 func place(tx *store.Tx, who account.Principal, draft *order.Draft) (store.Placement, error) {
 	o := &order.Order{
 		ID: id.New(id.Order), AccountID: who.AccountID, Reference: draft.Reference, Category: draft.Category,
 		Destination: draft.Destination, Currency: order.Currency(who.Currency), Quantity: draft.Quantity(),
 		Deadline: draft.Deadline, Priority: draft.Priority, Metadata: draft.Metadata, TestMode: who.TestMode,
-		CreatedBy: who.Actor, CreatedAt: tx.Now, DeadlineAction: order.DeadlineFinish,
+		CreatedBy: who.Actor, CreatedAt: tx.Now, DeadlineAction: cmp.Or(draft.DeadlineAction, order.DeadlineFinish),
 		RoutingPolicyID: draft.RoutingPolicyID,
 	}
 	if draft.Budget != nil {
@@ -219,7 +236,11 @@ func place(tx *store.Tx, who account.Principal, draft *order.Draft) (store.Place
 		}
 	}
 	opened := &order.Case{Order: o, Now: tx.Now, Actor: who.Actor}
-	if err := opened.Place(lines); err != nil {
+	begin := func() error { return opened.Place(lines) }
+	if draft.IsDraft {
+		begin = opened.Draft
+	}
+	if err := begin(); err != nil {
 		return store.Placement{}, fmt.Errorf("place order %s: %w", draft.Reference, err)
 	}
 	return store.Placement{Case: opened, Lines: lines}, nil

@@ -171,6 +171,7 @@ func TestAnything(t *testing.T) {
 			if i%4 == 0 {
 				d.Budget = money("7")
 			}
+			d.IsDraft = i%7 == 0
 		}))
 	}
 	chaos := make(chan struct{})

@@ -47,9 +47,18 @@ func (c *Case) Find(fulfillmentID uuid.UUID) *Fulfillment {
 	return nil
 }
 
-// Place starts a fresh order: one fulfillment for each line, and the order's first event.
+// Draft begins a fresh order that is to be placed later: its first event, and no fulfillments.
+func (c *Case) Draft() error {
+	return c.record(EventDrafted, nil, func() error {
+		c.Order.Status = Drafted
+		return nil
+	})
+}
+
+// Place starts an order, a fresh one or a draft: one fulfillment for each line.
 func (c *Case) Place(lines []Line) error {
 	return c.record(EventPlaced, nil, func() error {
+		c.Order.Status = Pending
 		for _, line := range lines {
 			c.add(&Fulfillment{LineID: line.ID, Quantity: line.Quantity})
 		}
@@ -134,10 +143,11 @@ func (c *Case) write(kind EventKind, f *Fulfillment, before view, more ...Change
 // refresh derives the order's status, delivered quantity and attention from its fulfillments.
 func (c *Case) refresh() {
 	tally := c.tally()
-	status := Derive(tally, Flags{CancelAsked: c.Order.CancelAsked, Expired: c.Order.Expired})
+	draft := c.Order.Status == Drafted
+	status := Derive(tally, Flags{Draft: draft, CancelAsked: c.Order.CancelAsked, Expired: c.Order.Expired})
 	c.Order.Status, c.Order.Delivered = status, tally.Delivered
 	switch {
-	case tally.Open > 0:
+	case tally.Open > 0 || status == Drafted:
 		c.Order.FinishedAt = nil
 	case c.Order.FinishedAt == nil:
 		now := c.Now

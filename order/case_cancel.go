@@ -22,20 +22,21 @@ func (c *Case) AskCancel() ([]*Fulfillment, error) {
 	return c.endOpen("the order was canceled", true)
 }
 
-// Expire ends an order whose deadline passed: what has not reached a provider is canceled; what has is let finish.
-func (c *Case) Expire() error {
-	if c.Order.Expired || c.Order.FinishedAt != nil {
-		return nil
+// Expire ends an order whose deadline passed: what has not reached a provider is canceled; what has is let finish or, as
+// the order wants it, marked for cancellation, and the fulfillments whose providers must be asked are returned. A draft
+// has nothing to end.
+func (c *Case) Expire() ([]*Fulfillment, error) {
+	if c.Order.Expired || c.Order.FinishedAt != nil || c.Order.Status == Drafted {
+		return nil, nil
 	}
 	err := c.record(EventDeadlinePassed, nil, func() error {
 		c.Order.Expired = true
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = c.endOpen("the order's deadline passed", false)
-	return err
+	return c.endOpen("the order's deadline passed", c.Order.DeadlineAction == DeadlineCancel)
 }
 
 // endOpen cancels what surely is at no provider and, with ask, marks the rest for cancellation. It returns what the

@@ -100,11 +100,21 @@ func TestCancel(t *testing.T) {
 	})
 }
 
+// expire lets the deadline pass and checks how many providers are to be asked to cancel.
+func (s *scene) expire(asked int) {
+	s.t.Helper()
+	toAsk, err := s.Expire()
+	s.ok(err)
+	if len(toAsk) != asked {
+		s.t.Errorf("%d providers are to be asked to cancel, want %d", len(toAsk), asked)
+	}
+}
+
 func TestExpire(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, 1, "")
 	s.ok(s.Unroutable(s.last(), "no offer"))
-	s.ok(s.Expire())
+	s.expire(0)
 	s.want(order.Expired, order.FulfillmentCanceled)
 	if s.Order.Attention != "" {
 		t.Errorf("attention is %q", s.Order.Attention)
@@ -113,12 +123,82 @@ func TestExpire(t *testing.T) {
 	s = newScene(t, 2, "")
 	s.submit("1")
 	s.hears(order.ExternalAccepted, 0, "")
-	s.ok(s.Expire())
+	s.expire(0)
 	s.want(order.Processing, order.FulfillmentSubmitted)
 	s.hears(order.ExternalPartial, 1, "")
 	s.hears(order.ExternalFailed, 1, "")
 	s.want(order.Expired, order.FulfillmentFailed)
 	s.wantMoney("0", "1", "0")
+}
+
+func TestExpireAndCancel(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, 2, "")
+	s.Order.DeadlineAction = order.DeadlineCancel
+	f := s.submit("1")
+	s.expire(0)
+	s.want(order.Processing, order.FulfillmentSubmitting)
+	if !s.hears(order.ExternalAccepted, 0, "") {
+		t.Fatal("it was accepted too late, and nobody asks to cancel it")
+	}
+	s.ok(s.RequestCancel(f))
+	s.hears(order.ExternalCanceled, 1, "1")
+	s.want(order.Expired, order.FulfillmentCanceled)
+
+	s = newScene(t, 2, "")
+	s.Order.DeadlineAction = order.DeadlineCancel
+	f = s.submit("1")
+	s.hears(order.ExternalAccepted, 0, "")
+	s.expire(1)
+	s.want(order.Processing, order.FulfillmentCancelRequested)
+	s.ok(s.RefuseCancel(f, "printed"))
+	s.expire(0) // once is enough
+	s.hears(order.ExternalFulfilled, 2, "2")
+	s.want(order.Fulfilled, order.FulfillmentFulfilled)
+}
+
+func TestDraft(t *testing.T) {
+	t.Parallel()
+	begin := func() *order.Case {
+		c := &order.Case{Order: &order.Order{ID: id.New(id.Order), Currency: "EUR", Quantity: 2}, Now: noon}
+		if err := c.Draft(); err != nil || c.Order.Status != order.Drafted || c.Order.FinishedAt != nil || len(c.Fulfillments) > 0 {
+			t.Fatalf("%v, drafted %+v", err, c.Order)
+		}
+		return c
+	}
+	c := begin()
+	if _, err := c.Expire(); err != nil || len(c.Events) != 1 {
+		t.Errorf("a draft expires: %v, %v", err, c.Events)
+	}
+	if err := c.Expedite(); err == nil {
+		t.Error("a draft can't be hurried")
+	}
+	if ready, err := c.CheckPlace(); !ready || err != nil {
+		t.Fatalf("%t, %v", ready, err)
+	}
+	if err := c.Place([]order.Line{{ID: id.New(id.Line), Quantity: 2}}); err != nil || c.Order.Status != order.Pending {
+		t.Fatalf("%v, placed %+v", err, c.Order)
+	}
+	if ready, err := c.CheckPlace(); ready || err != nil {
+		t.Errorf("placed again: %t, %v", ready, err)
+	}
+
+	c = begin()
+	if _, err := c.AskCancel(); err != nil || c.Order.Status != order.Canceled || c.Order.FinishedAt == nil {
+		t.Errorf("%v, canceled %+v", err, c.Order)
+	}
+	if ready, err := c.CheckPlace(); ready || err == nil {
+		t.Errorf("what was canceled is placed: %t, %v", ready, err)
+	}
+	if err := c.Note("why"); err != nil || c.Order.Status != order.Canceled {
+		t.Errorf("%v, remarked %+v", err, c.Order)
+	}
+
+	c = begin()
+	c.Order.Deadline = new(noon)
+	if ready, err := c.CheckPlace(); ready || err == nil {
+		t.Errorf("what is late is placed: %t, %v", ready, err)
+	}
 }
 
 func TestUnassign(t *testing.T) {

@@ -33,6 +33,8 @@ type Draft struct {
 	Deadline       *time.Time
 	Priority       int
 	Metadata       json.RawMessage
+	DeadlineAction DeadlineAction `json:",omitempty"` // "": FINISH
+	IsDraft        bool           `json:",omitempty"` // it is placed later
 
 	RoutingPolicyID *uuid.UUID `json:",omitempty"` // any version of a policy that has a published one
 }
@@ -64,6 +66,7 @@ func (d *Draft) Validate(now time.Time) Faults {
 	check.object(d.Metadata, "metadata")
 	check.within(d.Priority, 0, MaxPriority, "priority")
 	check.faults = append(check.faults, d.CheckDeadline(now)...)
+	check.action(d.DeadlineAction)
 	d.validateBudget(&check)
 	d.validateLines(&check)
 	return check.faults
@@ -135,6 +138,13 @@ func (c *checker) text(value string, limit int, required bool, field ...string) 
 func (c *checker) within(value, low, high int, field ...string) {
 	if value < low || value > high {
 		c.fault(CodeOutOfRange, fmt.Sprintf("must be between %d and %d, is %d", low, high, value), field...)
+	}
+}
+
+// action accepts nothing, or something that a passed deadline may do.
+func (c *checker) action(action DeadlineAction) {
+	if action != "" && action != DeadlineFinish && action != DeadlineCancel {
+		c.fault(CodeInvalid, "must be FINISH or CANCEL", "deadlineAction")
 	}
 }
 

@@ -14,6 +14,7 @@ type EventKind string
 
 // The kinds of order events.
 const (
+	EventDrafted              EventKind = "DRAFTED"
 	EventPlaced               EventKind = "PLACED"
 	EventSubmitting           EventKind = "FULFILLMENT_SUBMITTING"
 	EventSubmitted            EventKind = "FULFILLMENT_SUBMITTED"

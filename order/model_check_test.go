@@ -244,8 +244,12 @@ func (m *model) checkStatus(t *rapid.T) {
 			tally.Canceling++
 		}
 	}
-	want := order.Derive(tally, order.Flags{CancelAsked: m.order.CancelAsked, Expired: m.order.Expired})
-	if m.order.Status != want || (m.order.FinishedAt != nil) != (tally.Open == 0) {
+	draft := m.events[len(m.events)-1].Snapshot.Status == order.Drafted
+	want := order.Derive(tally, order.Flags{Draft: draft, CancelAsked: m.order.CancelAsked, Expired: m.order.Expired})
+	if draft && len(m.rows) > 0 {
+		t.Fatalf("a draft has fulfillments: %+v", m.rows)
+	}
+	if m.order.Status != want || (m.order.FinishedAt != nil) != (tally.Open == 0 && !draft) {
 		t.Fatalf("the order is %s, finished %v, its fulfillments say %s (%+v)", m.order.Status, m.order.FinishedAt, want, tally)
 	}
 }

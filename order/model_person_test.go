@@ -19,6 +19,33 @@ func (m *model) person(t *rapid.T) {
 	rapid.SampledFrom([]func(*rapid.T){m.hold, m.hold, m.release, m.release, m.expedite, m.note, m.revise}).Draw(t, "wish")(t)
 }
 
+// begin places the order, at once or after it was a draft for a while; of some drafts nothing becomes.
+func (m *model) begin(t *rapid.T) {
+	m.open()
+	if rapid.Bool().Draw(t, "at once") {
+		must(t, m.c.Place(m.lines))
+		m.save(t)
+		return
+	}
+	must(t, m.c.Draft())
+	m.save(t)
+	for rapid.IntRange(0, 3).Draw(t, "another wish") > 0 {
+		m.open()
+		rapid.SampledFrom([]func(*rapid.T){m.hold, m.release, m.note, m.revise, m.cancel, m.expire}).Draw(t, "wish for a draft")(t)
+		m.check(t)
+	}
+	m.open()
+	ready, err := m.c.CheckPlace()
+	late := m.order.Deadline != nil && !m.order.Deadline.After(m.now)
+	if canceled := m.order.CancelAsked; ready == (canceled || late) || (err == nil) != ready {
+		t.Fatalf("place %+v: %t, %v", m.order, ready, err)
+	}
+	if ready {
+		must(t, m.c.Place(m.lines))
+		m.save(t)
+	}
+}
+
 // saveOrder writes the order's row as the store does: its settings only where they are to be written.
 func (m *model) saveOrder() {
 	before := m.order
@@ -77,7 +104,7 @@ func (m *model) release(t *rapid.T) {
 
 func (m *model) expedite(t *rapid.T) {
 	err := m.c.Expedite()
-	if ended := m.order.FinishedAt != nil; ended != (err != nil) {
+	if no := m.order.FinishedAt != nil || m.order.Status == order.Drafted; no != (err != nil) {
 		t.Fatalf("expedite an order that is %s: %v", m.order.Status, err)
 	}
 	m.save(t)
@@ -112,7 +139,11 @@ func (m *model) revise(t *rapid.T) {
 	if rapid.Bool().Draw(t, "with a priority") {
 		r.Priority = new(rapid.IntRange(0, 9).Draw(t, "priority"))
 	}
-	settings := r.NoBudget || r.Budget != nil || r.Deadline != nil || r.Priority != nil
+	if rapid.Bool().Draw(t, "with an action") {
+		r.DeadlineAction = rapid.SampledFrom([]order.DeadlineAction{order.DeadlineFinish, order.DeadlineCancel}).Draw(t, "action")
+		late = late || m.order.Expired
+	}
+	settings := r.NoBudget || r.Budget != nil || r.Deadline != nil || r.Priority != nil || r.DeadlineAction != ""
 	r.Metadata = json.RawMessage(rapid.SampledFrom([]string{`{"a": 1}`, `{"a":1}`, `{"b": 2}`}).Draw(t, "metadata"))
 	err := m.c.Revise(r)
 	if refused := money || late || settings && m.order.FinishedAt != nil; refused != (err != nil) {
@@ -133,7 +164,8 @@ func (m *model) revise(t *rapid.T) {
 // compareSettings holds what events told of the order's settings to its row.
 func (m *model) compareSettings(t *rapid.T, shown map[string]string) {
 	want := map[string]string{
-		"budget": "", "deadline": "", "priority": strconv.Itoa(m.order.Priority), "metadata": string(m.order.Metadata), "held": "",
+		"budget": "", "deadline": "", "priority": strconv.Itoa(m.order.Priority),
+		"deadlineAction": string(m.order.DeadlineAction), "metadata": string(m.order.Metadata), "held": "",
 	}
 	if m.order.Budget != nil {
 		want["budget"] = plain(*m.order.Budget)

@@ -70,6 +70,7 @@ func (r *Revision) Validate(now time.Time) Faults {
 	draft := Draft{Budget: r.Budget, Deadline: r.Deadline}
 	draft.validateBudget(&check)
 	check.faults = append(check.faults, draft.CheckDeadline(now)...)
+	check.action(r.DeadlineAction)
 	if r.Priority != nil {
 		check.within(*r.Priority, 0, MaxPriority, "priority")
 	}
@@ -122,12 +123,34 @@ func MoreBudget(before, after *decimal.Decimal) bool {
 // Expedite gives the order the highest priority. Doing so again changes nothing. It fails with Faults on an order that
 // has ended.
 func (c *Case) Expedite() error {
-	if c.Order.FinishedAt != nil {
-		return Faults{{Field: []string{"id"}, Code: CodeConflict, Message: finished + "nothing of it can be hurried"}}
+	switch {
+	case c.Order.FinishedAt != nil:
+		return conflict(finished + "nothing of it can be hurried")
+	case c.Order.Status == Drafted:
+		return conflict("is a %s: place it first", c.Order.Status)
 	}
 	_, err := c.recordIfChanged(nil, func() (EventKind, error) {
 		c.Order.Priority, c.Settings = MaxPriority, true
 		return EventExpedited, nil
 	})
 	return err
+}
+
+// CheckPlace says whether a draft is to be placed now; one that was placed already is not. It fails with Faults on a draft
+// that was canceled or whose deadline has passed.
+func (c *Case) CheckPlace() (bool, error) {
+	switch {
+	case c.Order.Status != Drafted && len(c.Fulfillments) > 0:
+		return false, nil
+	case c.Order.Status != Drafted:
+		return false, conflict("is %s, and was never placed: create a new order", c.Order.Status)
+	case c.Order.Deadline != nil && !c.Order.Deadline.After(c.Now):
+		return false, conflict("its deadline has passed: give it a later one, or none, with updateOrder")
+	}
+	return true, nil
+}
+
+// conflict is the answer to a person whose wish the state of a thing does not allow; nothing was changed then.
+func conflict(format string, args ...any) error {
+	return Faults{{Field: []string{"id"}, Code: CodeConflict, Message: fmt.Sprintf(format, args...)}}
 }

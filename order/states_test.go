@@ -47,27 +47,30 @@ func statesDocument(t *testing.T) string {
 
 	text.WriteString("\n## Order\n\nAn order has no table of its own: its status is a function of its fulfillments and of two flags " +
 		"(was `cancelOrder` called, has the deadline passed).\nThese are the steps that can be seen, found by trying every step of an " +
-		"order with two lines from every situation. `DRAFT` is for orders that are not placed yet; nothing makes one so far.\n\n")
+		"order with two lines from every situation. A `DRAFT` has no fulfillments until it is placed.\n\n")
 	edges, ends := orderSteps(t)
 	diagram(&text, order.Statuses(), func(a, b order.Status) bool { return edges[[2]order.Status{a, b}] },
-		order.Pending, func(s order.Status) bool { return ends[s] })
+		func(s order.Status) bool { return ends[s] }, order.Drafted, order.Pending)
 	text.WriteString("\nThe rule, as a truth table; an empty cell stands for anything, and exactly one row is about each situation. " +
 		"*Open* is a fulfillment whose end is not\nknown yet; *at work*: a provider has it, or may have it; *canceling*: its " +
 		"cancellation is asked for and not answered.\n\n")
 	writeTruthTable(&text)
 
 	text.WriteString("\n## Fulfillment\n\n")
-	diagram(&text, order.FulfillmentStatuses(), order.FulfillmentStatus.CanBecome, order.FulfillmentPending, order.FulfillmentStatus.Final)
+	diagram(&text, order.FulfillmentStatuses(), order.FulfillmentStatus.CanBecome, order.FulfillmentStatus.Final, order.FulfillmentPending)
 	text.WriteString("\n## Attempt\n\n")
-	diagram(&text, order.AttemptStates(), order.AttemptState.CanBecome, order.AttemptInFlight,
-		func(s order.AttemptState) bool { return !s.Unsettled() })
+	diagram(&text, order.AttemptStates(), order.AttemptState.CanBecome,
+		func(s order.AttemptState) bool { return !s.Unsettled() }, order.AttemptInFlight)
 	text.WriteString("\n## Task\n\nThe API shows waiting, running and finished tasks alike as `TaskResult`.\n\n")
-	diagram(&text, task.States(), func(a, b task.State) bool { return slices.Contains(a.Next(), b) }, task.Pending, task.State.Final)
+	diagram(&text, task.States(), func(a, b task.State) bool { return slices.Contains(a.Next(), b) }, task.State.Final, task.Pending)
 	return text.String()
 }
 
-func diagram[S ~string](text *strings.Builder, states []S, leads func(S, S) bool, first S, ends func(S) bool) {
-	fmt.Fprintf(text, "```mermaid\nstateDiagram-v2\n    [*] --> %s\n", first)
+func diagram[S ~string](text *strings.Builder, states []S, leads func(S, S) bool, ends func(S) bool, first ...S) {
+	text.WriteString("```mermaid\nstateDiagram-v2\n")
+	for _, state := range first {
+		fmt.Fprintf(text, "    [*] --> %s\n", state)
+	}
 	for _, state := range states {
 		for _, next := range states {
 			if leads(state, next) {
@@ -103,8 +106,7 @@ func orderSteps(t *testing.T) (edges map[[2]order.Status]bool, ends map[order.St
 	seen, open := map[string]bool{}, []*order.Case{}
 	for count := range 2 {
 		start := &order.Case{Order: &order.Order{ID: id.New(id.Order), Currency: "EUR", Quantity: 2 + 2*count}, Now: noon}
-		lines := []order.Line{{ID: id.New(id.Line), Quantity: 2}, {ID: id.New(id.Line), Quantity: 2}}
-		if err := start.Place(lines[:1+count]); err != nil {
+		if err := start.Draft(); err != nil {
 			t.Fatal(err)
 		}
 		open = append(open, start)
@@ -165,7 +167,15 @@ func copied(c *order.Case) *order.Case {
 
 // stepsFrom lists what may happen to an order, possible or not.
 func stepsFrom(c *order.Case) (steps []func(*order.Case) error) {
-	steps = append(steps, (*order.Case).Expire, func(c *order.Case) error { _, err := c.AskCancel(); return err })
+	steps = append(steps,
+		func(c *order.Case) error { _, err := c.Expire(); return err },
+		func(c *order.Case) error { _, err := c.AskCancel(); return err },
+		func(c *order.Case) error {
+			if ready, err := c.CheckPlace(); !ready || err != nil {
+				return order.ErrTransition
+			}
+			return c.Place([]order.Line{{ID: uuid.UUID{1}, Quantity: 2}, {ID: uuid.UUID{2}, Quantity: 2}}[:c.Order.Quantity/2])
+		})
 	offer := &order.Offer{ID: uuid.UUID{1}, ProviderID: uuid.UUID{2}, Currency: "EUR", UnitPrice: amount("1")}
 	charge := money("1")
 	for i := range c.Fulfillments {

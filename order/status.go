@@ -39,6 +39,7 @@ type Tally struct {
 
 // Flags are the facts about an order that its fulfillments don't tell.
 type Flags struct {
+	Draft       bool // it is not placed yet
 	CancelAsked bool
 	Expired     bool
 }
@@ -47,8 +48,12 @@ type Flags struct {
 // answer shows as CANCELING, else a part that arrived as PARTIALLY_FULFILLED, else a provider at work as PROCESSING, else
 // PENDING. Once nothing is open: all that was ordered arrived (FULFILLED, whatever was asked meanwhile); or it was
 // canceled or ran out of time on demand, what arrived staying delivered and paid (CANCELED, EXPIRED); or
-// something failed (FAILED, or PARTIALLY_FAILED where a part arrived); or parts were canceled one by one.
+// something failed (FAILED, or PARTIALLY_FAILED where a part arrived); or parts were canceled one by one. An order that is not
+// placed yet is a DRAFT until it is canceled.
 func Derive(t Tally, f Flags) Status {
+	if f.Draft && !f.CancelAsked {
+		return Drafted
+	}
 	if t.Open > 0 {
 		return deriveOpen(t, f)
 	}

@@ -31,6 +31,7 @@ func TestEnumerationsAreTheCores(t *testing.T) {
 		"AttemptClass":          {"order", "Class"},
 		"AttemptOperation":      {"order", "Operation"},
 		"AttemptState":          {"order", "AttemptState"},
+		"DeadlineAction":        {"order", "DeadlineAction"},
 		"FulfillmentResolution": {"order", "Resolution"},
 		"FulfillmentStatus":     {"order", "FulfillmentStatus"},
 		"LedgerEntryKind":       {"order", "EntryKind"},

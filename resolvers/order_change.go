@@ -35,6 +35,17 @@ func (m mutation) CancelOrder(ctx context.Context, input graph.CancelOrderInput)
 	return &graph.CancelOrderPayload{Order: after, UserErrors: faults}, nil
 }
 
+// PlaceOrder places a draft.
+func (m mutation) PlaceOrder(ctx context.Context, input graph.PlaceOrderInput) (*graph.PlaceOrderPayload, error) {
+	after, faults, err := changed(ctx, func(principal account.Principal) (*order.Order, error) {
+		return m.options.Fulfillment.PlaceOrder(ctx, principal, input.ID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &graph.PlaceOrderPayload{Order: after, UserErrors: faults}, nil
+}
+
 // UpdateOrder changes an order's settings.
 func (m mutation) UpdateOrder(ctx context.Context, input graph.UpdateOrderInput) (*graph.UpdateOrderPayload, error) {
 	after, faults, err := changed(ctx, func(principal account.Principal) (*order.Order, error) {
@@ -47,7 +58,7 @@ func (m mutation) UpdateOrder(ctx context.Context, input graph.UpdateOrderInput)
 }
 
 func revisionOf(input graph.UpdateOrderInput) order.Revision {
-	revision := order.Revision{Priority: input.Priority}
+	revision := order.Revision{Priority: input.Priority, DeadlineAction: value(input.DeadlineAction)}
 	if budget, given := input.Budget.ValueOK(); given {
 		revision.Budget, revision.NoBudget = budget, budget == nil
 	}

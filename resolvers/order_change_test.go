@@ -117,3 +117,37 @@ func TestOrderChangesThatAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestDraftsArePlaced(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	world{account: 1}.fill(t, s.url)
+	shop := as(account.Integrator, 1)
+	id := s.placed(shop, "A-1", `isDraft: true, deadlineAction: CANCEL`)
+	variables := map[string]any{"id": id}
+	const look = `query($id: ID!) { order(id: $id) { status deadlineAction finishedAt lines { totalCount } fulfillments { totalCount }
+		events { nodes { kind order { status deadlineAction } } } } }`
+	show := func() string { return fmt.Sprint(at(s.must(shop, look, variables), "order")) }
+	if got, want := show(), "map[deadlineAction:CANCEL events:map[nodes:[map[kind:DRAFTED order:map[deadlineAction:CANCEL status:DRAFT]]]] "+
+		"finishedAt:<nil> fulfillments:map[totalCount:0] lines:map[totalCount:1] status:DRAFT]"; got != want {
+		t.Errorf("the draft is %s, want %s", got, want)
+	}
+	s.must(shop, `mutation($id: ID!) { updateOrder(input: {id: $id, deadlineAction: FINISH}) { userErrors { code } } }`, variables)
+	placed := at(s.must(shop, `mutation($id: ID!) { placeOrder(input: {id: $id}) { order { status } userErrors { code } } }`, variables),
+		"placeOrder")
+	if at(placed, "order", "status") != "PENDING" || len(list(placed, "userErrors")) > 0 {
+		t.Errorf("placeOrder: %v", placed)
+	}
+	if got, want := show(), "map[deadlineAction:FINISH events:map[nodes:[map[kind:DRAFTED order:map[deadlineAction:CANCEL status:DRAFT]] "+
+		"map[kind:ORDER_UPDATED order:map[deadlineAction:FINISH status:DRAFT]] map[kind:PLACED order:map[deadlineAction:FINISH status:PENDING]]]] "+
+		"finishedAt:<nil> fulfillments:map[totalCount:1] lines:map[totalCount:1] status:PENDING]"; got != want {
+		t.Errorf("the order is %s, want %s", got, want)
+	}
+	canceled := s.placed(shop, "A-2", `isDraft: true`)
+	s.must(shop, `mutation($id: ID!) { cancelOrder(input: {id: $id}) { userErrors { code } } }`, map[string]any{"id": canceled})
+	payload := at(s.must(shop, `mutation($id: ID!) { placeOrder(input: {id: $id}) { order { id } userErrors { field code } } }`,
+		map[string]any{"id": canceled}), "placeOrder")
+	if diff := cmp.Diff([]string{"[id] CONFLICT"}, faultsOf(payload)); diff != "" {
+		t.Errorf("place what was canceled (-want +got):\n%s", diff)
+	}
+}

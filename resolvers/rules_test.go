@@ -243,6 +243,7 @@ func TestAccountsDontSeeEachOther(t *testing.T) {
 	}
 	for field, document := range map[string]string{
 		"cancelOrder": `mutation($order: ID!) { cancelOrder(input: {id: $order}) { order { id } userErrors { field code } } }`,
+		"placeOrder":  `mutation($order: ID!) { placeOrder(input: {id: $order}) { order { id } userErrors { field code } } }`,
 		"updateOrder": `mutation($order: ID!) { updateOrder(input: {id: $order, priority: 1}) { order { id } userErrors { field code } } }`,
 		"holdOrder": `mutation($order: ID!) { holdOrder(input: {id: $order, name: "n", reason: "r"}) { order { id } userErrors {
 			field code } } }`,

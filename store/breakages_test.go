@@ -15,6 +15,8 @@ func breakages() map[string][]string {
 		"every order has lines": {
 			"DELETE FROM order_lines WHERE order_id = " + of("fulfilled", "order"),
 			"DELETE FROM fulfillments WHERE id = " + fulfilled,
+			"UPDATE fulfillments SET order_id = " + of("draft", "order") + " WHERE id = " + waiting,
+			"DELETE FROM fulfillments WHERE order_id = " + of("canceled", "order"),
 		},
 		"what an idempotency key answers": {"UPDATE idempotency_keys SET result_ids = ARRAY[gen_random_uuid()] WHERE key = 'fulfilled'"},
 		"every attempt belongs":           {"UPDATE attempts SET fulfillment_id = gen_random_uuid() WHERE fulfillment_id = " + fulfilled},
@@ -99,6 +101,9 @@ func breakages() map[string][]string {
 			"DELETE FROM events WHERE sequence = 3 AND order_id = " + of("fulfilled", "order"),
 			"UPDATE events SET sequence = 3 WHERE sequence = 2 AND order_id = " + of("fulfilled", "order"),
 			"UPDATE events SET kind = 'CHARGED' WHERE sequence = 1 AND order_id = " + of("fulfilled", "order"),
+			"UPDATE events SET kind = 'DRAFTED' WHERE sequence = 1 AND order_id = " + of("fulfilled", "order"),
+			"UPDATE events SET kind = 'PLACED' WHERE sequence = 1 AND order_id = " + of("draft", "order"),
+			"UPDATE events SET kind = 'PLACED' WHERE sequence = 2 AND order_id = " + of("fulfilled", "order"),
 		},
 		"an order is as its last event": {
 			"UPDATE orders SET spent = 3.6 WHERE reference = 'fulfilled'",
@@ -118,9 +123,11 @@ func breakages() map[string][]string {
 			"UPDATE orders SET status = 'PROCESSING' WHERE reference = 'partial'",
 			"UPDATE orders SET cancel_asked = true WHERE reference = 'failed'",
 			"UPDATE orders SET expired = true WHERE reference = 'failed'",
+			"UPDATE orders SET cancel_asked = true WHERE reference = 'draft'",
 		},
 		"an order has ended exactly": {
 			"UPDATE orders SET finished_at = NULL WHERE reference = 'fulfilled'", "UPDATE orders SET finished_at = now() WHERE reference = 'waiting'",
+			"UPDATE orders SET finished_at = now() WHERE reference = 'draft'",
 		},
 		"an order is held exactly": {
 			"UPDATE orders SET held = false WHERE reference = 'held'", "UPDATE orders SET held = true WHERE reference = 'waiting'",

@@ -102,10 +102,14 @@ func rules(term time.Duration) []rule {
 // existenceRules check what invariant 1 leaves to see.
 func existenceRules() []rule {
 	return []rule{
-		{1, "every order has lines, and every line a fulfillment", `
+		{1, "every order has lines, and every line a fulfillment once the order is placed", `
 			SELECT 'order ' || o.id FROM orders o WHERE NOT EXISTS (SELECT FROM order_lines l WHERE l.order_id = o.id)
 			UNION ALL
-			SELECT 'line ' || l.id FROM order_lines l WHERE NOT EXISTS (SELECT FROM fulfillments f WHERE f.line_id = l.id)`},
+			SELECT 'line ' || l.id FROM order_lines l WHERE NOT EXISTS (SELECT FROM fulfillments f WHERE f.line_id = l.id)
+				AND NOT ` + draftOnly("l.order_id") + `
+			UNION ALL
+			SELECT 'draft ' || o.id FROM orders o WHERE ` + draftOnly("o.id") + `
+				AND EXISTS (SELECT FROM fulfillments f WHERE f.order_id = o.id)`},
 		{1, "what an idempotency key answers with exists", `
 			SELECT 'order ' || made.id FROM idempotency_keys i CROSS JOIN LATERAL unnest(i.result_ids) made(id)
 			WHERE i.mutation IN ('createOrder', 'createOrders') AND made.id <> '00000000-0000-0000-0000-000000000000'
@@ -133,6 +137,7 @@ func quantityRules() []rule {
 			LEFT JOIN (SELECT f.line_id, CASE WHEN f.status = 'REJECTED' OR n.id IS NOT NULL THEN f.delivered ELSE f.quantity END
 					AS part
 				FROM fulfillments f LEFT JOIN fulfillments n ON n.replaces_id = f.id) f ON f.line_id = l.id
+			WHERE NOT ` + draftOnly("l.order_id") + `
 			GROUP BY l.id, l.quantity HAVING coalesce(sum(f.part), 0) <> l.quantity`},
 		{4, "a fulfillment is replaced once at most, and only when it has ended", `
 			SELECT 'fulfillment ' || f.id FROM fulfillments f JOIN fulfillments n ON n.replaces_id = f.id
@@ -144,6 +149,13 @@ func quantityRules() []rule {
 			SELECT 'order ' || o.id FROM orders o
 			LEFT JOIN (SELECT order_id, sum(quantity) AS n FROM order_lines GROUP BY 1) l ON l.order_id = o.id
 			LEFT JOIN (SELECT order_id, sum(delivered) AS n FROM fulfillments GROUP BY 1) f ON f.order_id = o.id
-			WHERE o.quantity IS DISTINCT FROM l.n OR o.delivered IS DISTINCT FROM f.n`},
+			WHERE o.quantity IS DISTINCT FROM l.n OR o.delivered <> coalesce(f.n, 0)`},
 	}
+}
+
+// draftOnly tells of an order's id that the order was never placed: it is a draft, or was canceled as one.
+func draftOnly(orderID string) string {
+	return `(EXISTS (SELECT FROM orders d WHERE d.id = ` + orderID + ` AND d.status IN ('DRAFT', 'CANCELED'))
+		AND NOT EXISTS (SELECT FROM events e WHERE e.order_id = ` + orderID + ` AND e.kind = 'PLACED')
+		AND EXISTS (SELECT FROM events e WHERE e.order_id = ` + orderID + ` AND e.kind = 'DRAFTED' AND e.sequence = 1))`
 }

@@ -9,13 +9,15 @@ const (
 // eventRules check invariant 5, and of 6 what a feed needs to tell an order's events in their order.
 func eventRules() []rule {
 	return []rule{
-		{5, "an order's events are numbered 1 to n without a gap, the first tells that it was placed", `
+		{5, "an order's events are numbered 1 to n without a gap, the first tells that it was placed, or drafted", `
 			SELECT 'order ' || o.id || ' at ' || o.sequence || ' has ' || coalesce(e.n, 0) FROM orders o
 			LEFT JOIN (SELECT order_id, count(*) AS n, min(sequence) AS low, max(sequence) AS high, sum(sequence) AS sum,
-					count(*) FILTER (WHERE sequence = 1 AND kind = 'PLACED') AS placed
+					count(*) FILTER (WHERE sequence = 1 AND kind IN ('PLACED', 'DRAFTED')) AS began,
+					count(*) FILTER (WHERE kind = 'PLACED') AS placed
 				FROM events GROUP BY order_id) e ON e.order_id = o.id
 			WHERE e.n IS DISTINCT FROM o.sequence OR e.low <> 1 OR e.high <> o.sequence
-			   OR e.sum <> o.sequence::bigint * (o.sequence + 1) / 2 OR e.placed <> 1`},
+			   OR e.sum <> o.sequence::bigint * (o.sequence + 1) / 2 OR e.began <> 1 OR e.placed > 1
+			   OR e.placed = 0 AND o.status NOT IN ('DRAFT', 'CANCELED') OR e.placed = 1 AND o.status = 'DRAFT'`},
 		{5, "an order is as its last event says", `
 			SELECT 'order ' || o.id FROM orders o JOIN events e ON e.order_id = o.id AND e.sequence = o.sequence
 			WHERE e.snapshot ->> 'status' IS DISTINCT FROM o.status
@@ -42,8 +44,8 @@ func eventRules() []rule {
 		{5, "an order's status is what its fulfillments and its flags make it", derivedStatus},
 		{5, "an order has ended exactly when all of its fulfillments have", `
 			SELECT 'order ' || o.id FROM orders o
-			WHERE (o.finished_at IS NULL) <> EXISTS (SELECT FROM fulfillments f WHERE f.order_id = o.id
-				AND f.status NOT IN (` + finalStates + `))`},
+			WHERE (o.finished_at IS NULL) <> (o.status = 'DRAFT' OR EXISTS (SELECT FROM fulfillments f WHERE f.order_id = o.id
+				AND f.status NOT IN (` + finalStates + `)))`},
 		{5, "an order is held exactly while a hold of it is open", `
 			SELECT 'order ' || o.id FROM orders o
 			WHERE o.held <> EXISTS (SELECT FROM holds h WHERE h.order_id = o.id AND h.released_at IS NULL)`},
@@ -82,4 +84,4 @@ const derivedStatus = `
 				count(*) FILTER (WHERE f.status = 'CANCELED' AND n.id IS NULL) AS canceled
 			FROM fulfillments f LEFT JOIN fulfillments n ON n.replaces_id = f.id AND n.order_id = o.id
 			WHERE f.order_id = o.id) tally) t
-	WHERE t.status <> o.status AND o.status <> 'DRAFT'`
+	WHERE t.status <> o.status AND (o.status <> 'DRAFT' OR o.cancel_asked OR o.expired)`

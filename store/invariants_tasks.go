@@ -21,7 +21,7 @@ func progressRules() []rule {
 				OR f.status = 'FULFILLED' AND f.reserved > 0)`},
 		{7, "no deadline was passed over", `
 			SELECT 'order ' || o.id FROM orders o
-			WHERE o.finished_at IS NULL AND NOT o.expired
+			WHERE o.finished_at IS NULL AND NOT o.expired AND o.status <> 'DRAFT'
 			  AND o.deadline <= (SELECT value::timestamptz FROM meta WHERE key = 'deadline_watermark')`},
 	}
 }

@@ -87,6 +87,19 @@ func (s *scene) place(reference string, services ...string) {
 	s.ok(err)
 }
 
+// draft makes an order that is not placed, and perhaps cancels it.
+func (s *scene) draft(reference string, cancel bool) {
+	s.t.Helper()
+	made, err := s.service.CreateOrder(s.t.Context(), s.who, order.Draft{
+		Reference: reference, Category: "prints", IsDraft: true, Lines: []order.LineDraft{{ServiceType: "b", Quantity: 4}},
+	})
+	s.ok(err)
+	if cancel {
+		_, err := s.service.CancelOrder(s.t.Context(), s.who, made.ID)
+		s.ok(err)
+	}
+}
+
 // step claims what waits, writes its intents and returns the calls, by the order's reference.
 func (s *scene) step() map[string]fulfillment.Step {
 	s.t.Helper()
@@ -148,6 +161,11 @@ func (s *scene) play() {
 	_, err := s.service.CancelOrder(s.t.Context(), s.who, canceled)
 	s.ok(err)
 	s.step() // its cancellation is on its way
+	s.draft("draft", false)
+	s.draft("given up", true)
+	s.place("canceled", "b")
+	_, err = s.service.CancelOrder(s.t.Context(), s.who, query[uuid.UUID](s.t, s.testStore, "SELECT id FROM orders WHERE reference = 'canceled'")[0])
+	s.ok(err)
 	s.place("held", "b")
 	held := query[uuid.UUID](s.t, s.testStore, "SELECT id FROM orders WHERE reference = 'held'")[0]
 	_, err = s.service.HoldOrder(s.t.Context(), s.who, held, "payment", "not paid yet")

@@ -102,6 +102,15 @@ func (t *Tx) Lines(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*order.L
 	return lines, nil
 }
 
+// LinesOf reads the lines of an order.
+func (t *Tx) LinesOf(ctx context.Context, orderID uuid.UUID) ([]order.Line, error) {
+	list, err := t.queries.LineOfOrder(ctx, orderID)
+	if err != nil {
+		return nil, fmt.Errorf("read lines: %w", err)
+	}
+	return column(list, func(row db.OrderLine) order.Line { return *lineOf(row) }), nil
+}
+
 // Orders reads orders of one account by id; unknown ones are missing from the answer.
 func (s *Store) Orders(ctx context.Context, accountID uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]*order.Order, error) {
 	list, err := s.queries.OrderGetMany(ctx, accountID, ids)

@@ -47,8 +47,9 @@ FROM (SELECT unnest(@ids::uuid[]) AS id, NULLIF(unnest(@budgets::text[]), '') AS
 WHERE o.id = u.id;
 
 -- name: OrderPastDeadline :many
+-- A draft's deadline matters once it is placed.
 SELECT id FROM orders
-WHERE deadline > @after::timestamptz AND deadline <= @now::timestamptz AND finished_at IS NULL AND NOT expired
+WHERE deadline > @after::timestamptz AND deadline <= @now::timestamptz AND finished_at IS NULL AND NOT expired AND status <> 'DRAFT'
 ORDER BY deadline, id LIMIT @most::int;
 
 -- name: LineInsert :exec
@@ -58,6 +59,10 @@ SELECT unnest(@ids::uuid[]), unnest(@account_ids::uuid[]), unnest(@order_ids::uu
 
 -- name: LineGetMany :many
 SELECT * FROM order_lines WHERE id = ANY(@ids::uuid[]) ORDER BY id;
+
+-- name: LineOfOrder :many
+-- At most 100.
+SELECT * FROM order_lines WHERE order_id = $1 ORDER BY position;
 
 -- name: DeadlineWatermark :one
 SELECT value::timestamptz AS watermark FROM meta WHERE key = 'deadline_watermark' FOR UPDATE;
