@@ -2,7 +2,6 @@ package fulfillment
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -11,13 +10,11 @@ import (
 	"strconv"
 
 	"github.com/google/uuid"
-	"github.com/govalues/decimal"
 
 	"github.com/boostress/boostress/account"
 	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/order"
-	"github.com/boostress/boostress/store"
 )
 
 // The mutations whose idempotency keys have a scope of their own.
@@ -196,54 +193,6 @@ func canonical(text []byte) []byte {
 		return text
 	}
 	return sorted
-}
-
-// PlaceOrder places a draft. Placing what is placed already changes nothing. It fails with order.Faults and
-// order.ErrNotFound.
-func (s *Service) PlaceOrder(ctx context.Context, who account.Principal, orderID uuid.UUID) (*order.Order, error) {
-	return s.change(ctx, who, orderID, func(w *work, c *order.Case) error {
-		ready, err := c.CheckPlace()
-		if err != nil || !ready {
-			return err
-		}
-		lines, err := w.tx.LinesOf(ctx, orderID)
-		if err != nil {
-			return err
-		}
-		return c.Place(lines)
-	})
-}
-
-// place makes the order of a draft, its lines and its first event.
-func place(tx *store.Tx, who account.Principal, draft *order.Draft) (store.Placement, error) {
-	o := &order.Order{
-		ID: id.New(id.Order), AccountID: who.AccountID, Reference: draft.Reference, Category: draft.Category,
-		Destination: draft.Destination, Currency: order.Currency(who.Currency), Quantity: draft.Quantity(),
-		Deadline: draft.Deadline, Priority: draft.Priority, Metadata: draft.Metadata, TestMode: who.TestMode,
-		CreatedBy: who.Actor, CreatedAt: tx.Now, DeadlineAction: cmp.Or(draft.DeadlineAction, order.DeadlineFinish),
-		RoutingPolicyID: draft.RoutingPolicyID,
-	}
-	if draft.Budget != nil {
-		amount := draft.Budget.Amount
-		o.Budget, o.Currency = &amount, draft.Budget.Currency
-	}
-	o.Reserved, o.Spent, o.Overcharge = decimal.Zero, decimal.Zero, decimal.Zero
-	lines := make([]order.Line, len(draft.Lines))
-	for i, line := range draft.Lines {
-		lines[i] = order.Line{
-			ID: id.New(id.Line), AccountID: o.AccountID, OrderID: o.ID, Position: i,
-			ServiceType: line.ServiceType, Quantity: line.Quantity, Attributes: line.Attributes,
-		}
-	}
-	opened := &order.Case{Order: o, Now: tx.Now, Actor: who.Actor}
-	begin := func() error { return opened.Place(lines) }
-	if draft.IsDraft {
-		begin = opened.Draft
-	}
-	if err := begin(); err != nil {
-		return store.Placement{}, fmt.Errorf("place order %s: %w", draft.Reference, err)
-	}
-	return store.Placement{Case: opened, Lines: lines}, nil
 }
 
 func newTaskID() uuid.UUID { return id.New(id.Task) }

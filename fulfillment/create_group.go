@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/schedule"
 	"github.com/boostress/boostress/store"
 	"github.com/boostress/boostress/task"
 )
@@ -106,6 +108,10 @@ func (w *creation) run(ctx context.Context, tx *store.Tx) (Committed, error) {
 	if err != nil {
 		return Committed{}, err
 	}
+	bounds, err := w.readBounds(ctx, tx)
+	if err != nil {
+		return Committed{}, err
+	}
 	for r := range w.requests {
 		for d := range w.requests[r].drafts {
 			at := slot{r, d}
@@ -122,11 +128,16 @@ func (w *creation) run(ctx context.Context, tx *store.Tx) (Committed, error) {
 				w.results[r].faults[d] = unknownPolicy()
 				continue
 			}
-			placed, err := place(tx, w.requests[r].who, draft)
-			if err != nil {
+			placed, err := place(tx, w.requests[r].who, draft, bounds)
+			var refused order.Faults
+			switch {
+			case errors.As(err, &refused):
+				w.results[r].faults[d] = refused
+			case err != nil:
 				return Committed{}, err
+			default:
+				w.placed = append(w.placed, placement{placed, at})
 			}
-			w.placed = append(w.placed, placement{placed, at})
 		}
 	}
 	return w.write(ctx, tx)
@@ -153,6 +164,25 @@ func unknownPolicy() order.Faults {
 		Field: []string{"routingPolicyId"}, Code: order.CodeNotFound,
 		Message: "is no routing policy with a published version: publish it first, or leave it out",
 	}}
+}
+
+// readBounds reads the quantities that the offers of what paced orders want allow, where there are such orders.
+func (w *creation) readBounds(ctx context.Context, tx *store.Tx) (map[store.Want]schedule.Bounds, error) {
+	var wants []store.Want
+	for r := range w.requests {
+		for d := range w.requests[r].drafts {
+			draft := &w.requests[r].drafts[d]
+			if draft.Pacing == nil || draft.IsDraft || len(w.requests[r].faults[d]) > 0 {
+				continue
+			}
+			for _, line := range draft.Lines {
+				wants = append(wants, store.Want{
+					AccountID: w.requests[r].who.AccountID, Category: draft.Category, ServiceType: line.ServiceType,
+				})
+			}
+		}
+	}
+	return tx.QuantityBounds(ctx, wants)
 }
 
 // useKeys takes the idempotency keys and settles the drafts that they settle: those of an earlier request, of one

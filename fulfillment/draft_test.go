@@ -14,8 +14,8 @@ import (
 	"github.com/boostress/boostress/task"
 )
 
-// drafted is an order that is not placed yet.
-func (s *stand) drafted(change func(*order.Draft)) *order.Order {
+// sketched is an order that is not placed yet.
+func (s *stand) sketched(change func(*order.Draft)) *order.Order {
 	s.t.Helper()
 	return s.place(func(d *order.Draft) {
 		d.IsDraft = true
@@ -29,7 +29,7 @@ func TestDraft(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
 	s.provider("one", "5")
-	o := s.drafted(func(d *order.Draft) { d.Lines = slices.Repeat(d.Lines, 3) })
+	o := s.sketched(func(d *order.Draft) { d.Lines = slices.Repeat(d.Lines, 3) })
 	if o.Status != order.Drafted || o.FinishedAt != nil || len(s.open(o).Fulfillments) > 0 {
 		t.Errorf("drafted %+v", o)
 	}
@@ -68,14 +68,14 @@ func TestDraftRefused(t *testing.T) {
 	_, err = s.CreateOrder(s.ctx(), s.who, draft(func(d *order.Draft) { d.DeadlineAction = "EXPLODE" }))
 	wantFaults(t, err, "deadlineAction INVALID")
 
-	o := s.drafted(func(d *order.Draft) { d.Reference = "once" })
+	o := s.sketched(func(d *order.Draft) { d.Reference = "once" })
 	_, err = s.CreateOrder(s.ctx(), s.who, draft(func(d *order.Draft) { d.Reference = "once" }))
 	wantFaults(t, err, "reference REFERENCE_TAKEN")
 	_, err = s.ExpediteOrder(s.ctx(), s.who, o.ID)
 	wantFaults(t, err, "id CONFLICT")
 
 	soon := time.Now().Add(time.Hour)
-	late := s.drafted(func(d *order.Draft) { d.Deadline = &soon })
+	late := s.sketched(func(d *order.Draft) { d.Deadline = &soon })
 	s.exec("UPDATE orders SET deadline = now() - interval '1 hour' WHERE deadline IS NOT NULL")
 	s.exec("UPDATE meta SET value = (now() - interval '2 hours')::text WHERE key = 'deadline_watermark'")
 	if count, err := s.ApplyDeadlines(s.ctx(), 100); count != 0 || err != nil {
@@ -96,7 +96,7 @@ func TestDraftRefused(t *testing.T) {
 	if kinds := s.kinds(o); !slices.Equal(kinds, []string{"DRAFTED", "CANCEL_REQUESTED"}) {
 		t.Errorf("events are %v", kinds)
 	}
-	if _, err = s.PlaceOrder(s.ctx(), s.account("other"), s.drafted(nil).ID); !errors.Is(err, order.ErrNotFound) {
+	if _, err = s.PlaceOrder(s.ctx(), s.account("other"), s.sketched(nil).ID); !errors.Is(err, order.ErrNotFound) {
 		t.Errorf("another account's draft: %v", err)
 	}
 	if _, err = s.PlaceOrder(s.ctx(), s.who, id.New(id.Order)); !errors.Is(err, order.ErrNotFound) {
@@ -109,7 +109,7 @@ func TestPlaceAgainstCancel(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
 	for range 20 {
-		o := s.drafted(nil)
+		o := s.sketched(nil)
 		var people sync.WaitGroup
 		for i := range 8 {
 			people.Go(func() {

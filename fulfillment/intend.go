@@ -155,7 +155,7 @@ func (w *work) intend(ctx context.Context, t *task.Task, step *Step) error {
 	case f.Status == order.FulfillmentUnknown, f.Status == order.FulfillmentSubmitting:
 		return w.reconcile(ctx, t, c, f, step)
 	case f.ScheduledAt != nil && f.ScheduledAt.After(w.tx.Now):
-		w.later(t, f.ScheduledAt.Sub(w.tx.Now), "it is to be sent later")
+		w.later(t, f.ScheduledAt.Sub(w.tx.Now), "")
 		return nil
 	case c.Order.Held:
 		w.later(t, heldWait, "the order is held")

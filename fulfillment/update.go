@@ -30,7 +30,8 @@ func (s *Service) UpdateOrder(
 	})
 }
 
-// ExpediteOrder gives an order the highest priority and ends its waits. It fails with order.Faults and order.ErrNotFound.
+// ExpediteOrder gives an order the highest priority, has what is scheduled sent now and ends its waits. It fails with
+// order.Faults and order.ErrNotFound.
 func (s *Service) ExpediteOrder(ctx context.Context, who account.Principal, orderID uuid.UUID) (*order.Order, error) {
 	return s.change(ctx, who, orderID, func(w *work, c *order.Case) error {
 		before := c.Order.Priority

@@ -93,6 +93,7 @@ type MutationResolver interface {
 	CreateOrder(ctx context.Context, input order.Draft) (*CreateOrderPayload, error)
 	CreateOrders(ctx context.Context, input CreateOrdersInput) (*CreateOrdersPayload, error)
 	CancelOrder(ctx context.Context, input CancelOrderInput) (*CancelOrderPayload, error)
+	PlaceOrder(ctx context.Context, input PlaceOrderInput) (*PlaceOrderPayload, error)
 	UpdateOrder(ctx context.Context, input UpdateOrderInput) (*UpdateOrderPayload, error)
 	HoldOrder(ctx context.Context, input HoldOrderInput) (*HoldOrderPayload, error)
 	ReleaseOrder(ctx context.Context, input ReleaseOrderInput) (*ReleaseOrderPayload, error)
@@ -293,7 +294,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
 			graphql.NewInputUnmarshaler("OrderLineInput", ec.unmarshalInputOrderLineInput),
 			graphql.NewInputUnmarshaler("OrderSort", ec.unmarshalInputOrderSort),
+			graphql.NewInputUnmarshaler("PacingInput", ec.unmarshalInputPacingInput),
+			graphql.NewInputUnmarshaler("PacingWindowInput", ec.unmarshalInputPacingWindowInput),
 			graphql.NewInputUnmarshaler("PauseProviderInput", ec.unmarshalInputPauseProviderInput),
+			graphql.NewInputUnmarshaler("PlaceOrderInput", ec.unmarshalInputPlaceOrderInput),
 			graphql.NewInputUnmarshaler("ProviderFilter", ec.unmarshalInputProviderFilter),
 			graphql.NewInputUnmarshaler("ProviderRateLimitInput", ec.unmarshalInputProviderRateLimitInput),
 			graphql.NewInputUnmarshaler("ProviderSort", ec.unmarshalInputProviderSort),
@@ -800,6 +804,11 @@ type Mutation @allow(roles: [ADMIN]) {
     "Which order."
     input: CancelOrderInput!
   ): CancelOrderPayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
+  "Places a draft. Placing what is placed already changes nothing."
+  placeOrder(
+    "Which draft."
+    input: PlaceOrderInput!
+  ): PlaceOrderPayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
   """
   Changes what may change of an order while it runs; what the input leaves out stays as it is. Of an order that has ended only the
   metadata may change: CONFLICT otherwise.
@@ -1073,6 +1082,10 @@ type Order implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) 
   delivered: Int!
   "What is not at a provider by then is given up; null: there is no hurry."
   deadline: DateTime
+  "What becomes of what providers have by then."
+  deadlineAction: DeadlineAction!
+  "How its quantity is released over time; null: all at once. Fixed once the order is placed."
+  pacing: Pacing
   "From 0 to 9, higher first."
   priority: Int!
   "The customer's own remarks: a JSON object."
@@ -1089,12 +1102,72 @@ type Order implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) 
   eventCursor: String!
   "Who placed it, e.g. \"key:shop\"."
   createdBy: String!
-  "When it was placed."
+  "When it was placed, or drafted."
   createdAt: DateTime!
   "When it last changed."
   updatedAt: DateTime!
-  "When its last fulfillment ended; null while something is open."
+  "When its last fulfillment ended; null while something is open, and for a draft."
   finishedAt: DateTime
+}
+
+"What becomes of what providers have when an order's deadline passes. What no provider has is given up in either case."
+enum DeadlineAction {
+  "Providers finish what they have."
+  FINISH
+  "Providers are asked to cancel what they have."
+  CANCEL
+}
+
+"How an order's quantity is released over time: each line in slices, each slice a fulfillment of its own."
+type Pacing @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
+  "By which rule."
+  mode: PacingMode!
+  "In how many slices a line is released at most; null with ASAP."
+  slices: Int
+  "Each slice's part of the quantity, in the order in which they are released; null but with WEIGHTED."
+  weights: [Int!]
+  "The hours in which slices are released; null: at any time."
+  window: PacingWindow
+}
+
+"Rules of pacing."
+enum PacingMode {
+  "All at once, as soon as the window is open."
+  ASAP
+  "In equal slices, spread evenly until the deadline."
+  EVEN
+  "In slices by weights, spread evenly until the deadline."
+  WEIGHTED
+}
+
+"Hours of the day in which slices are released, by the clock of a time zone."
+type PacingWindow @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
+  "An IANA name, e.g. \"Europe/Berlin\"."
+  timeZone: String!
+  "The days on which it opens; empty: every day."
+  days: [Weekday!]!
+  "The hour at which it opens, 0 to 23."
+  from: Int!
+  "The hour at which it closes, 1 to 24; on the next day where it is not after from."
+  to: Int!
+}
+
+"A day of the week."
+enum Weekday {
+  "The first day of the week."
+  MONDAY
+  "The second day of the week."
+  TUESDAY
+  "The third day of the week."
+  WEDNESDAY
+  "The fourth day of the week."
+  THURSDAY
+  "The fifth day of the week."
+  FRIDAY
+  "The sixth day of the week."
+  SATURDAY
+  "The seventh day of the week."
+  SUNDAY
 }
 
 "A named reason that keeps an order from being dispatched."
@@ -1111,7 +1184,7 @@ type Hold @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
 
 "Where an order stands. It follows from the order's fulfillments."
 enum OrderStatus {
-  "Not placed yet."
+  "Not placed yet: nothing of it is dispatched."
   DRAFT
   "No provider was called yet."
   PENDING
@@ -1257,6 +1330,36 @@ input CreateOrderInput {
   metadata: JSON
   "Which routing policy it is routed by, named by the id of any of its versions; null: the one for its category, or the default."
   routingPolicyId: ID
+  "What becomes of what providers have when the deadline passes; FINISH where not given."
+  deadlineAction: DeadlineAction
+  "Whether it is only drafted: kept, checked and changed, and dispatched once placeOrder was called. Its reference is taken already."
+  isDraft: Boolean
+  "How the quantity is released over time, from when the order is placed; all at once where not given."
+  pacing: PacingInput
+}
+
+"How an order's quantity is released over time."
+input PacingInput {
+  "By which rule. EVEN and WEIGHTED need a deadline, at most 366 days ahead."
+  mode: PacingMode!
+  "In how many slices each line is released, with EVEN: 2 to 100. Fewer where slices would be smaller than any offer takes."
+  slices: Int
+  "Each slice's part of the quantity, with WEIGHTED: 2 to 100 weights of 0 to 1,000,000, not all 0."
+  weights: [Int!]
+  "The hours in which slices are released; at any time where not given."
+  window: PacingWindowInput
+}
+
+"Hours of the day in which slices are released, by the clock of a time zone."
+input PacingWindowInput {
+  "An IANA name, e.g. \"Europe/Berlin\"."
+  timeZone: String!
+  "The days on which it opens; every day where not given."
+  days: [Weekday!]
+  "The hour at which it opens, 0 to 23."
+  from: Int!
+  "The hour at which it closes, 1 to 24; on the next day where it is not after from."
+  to: Int!
 }
 
 "A quantity of one service type."
@@ -1317,6 +1420,20 @@ type CancelOrderPayload @allow(roles: [ADMIN, OPERATOR, INTEGRATOR]) {
   userErrors: [UserError!]!
 }
 
+"Which draft is placed."
+input PlaceOrderInput {
+  "The order's id."
+  id: ID!
+}
+
+"What became of placeOrder."
+type PlaceOrderPayload @allow(roles: [ADMIN, OPERATOR, INTEGRATOR]) {
+  "The order; null where it was not placed."
+  order: Order
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
 "What changes of an order. What is left out stays as it is."
 input UpdateOrderInput {
   "The order's id."
@@ -1325,6 +1442,8 @@ input UpdateOrderInput {
   budget: MoneyInput
   "What is not at a provider by then is given up; in the future, or null: there is no hurry."
   deadline: DateTime
+  "What becomes of what providers have when the deadline passes."
+  deadlineAction: DeadlineAction
   "From 0 to 9, higher first."
   priority: Int
   "Your own remarks: a JSON object of at most 16 KiB, in place of the old one; null: none."
@@ -1439,6 +1558,8 @@ type Change @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
 
 "What can happen to an order."
 enum OrderEventKind {
+  "The order was drafted, to be placed later."
+  DRAFTED
   "The order was placed."
   PLACED
   "A provider is about to be called."
@@ -1477,6 +1598,8 @@ enum OrderEventKind {
   ATTENTION_NEEDED
   "A part of a fulfillment's quantity went to a new one."
   FULFILLMENT_SPLIT
+  "A fulfillment is sent at another time."
+  FULFILLMENT_RESCHEDULED
   "A person changed the order's settings."
   ORDER_UPDATED
   "A hold was placed, or got another reason: the change of \"hold.\" and its name tells the reason."
@@ -1493,8 +1616,6 @@ enum OrderEventKind {
   FULFILLMENT_REROUTE_REQUESTED
   "A person settled what became of a fulfillment."
   FULFILLMENT_RESOLVED
-  "A fulfillment is sent at another time."
-  FULFILLMENT_RESCHEDULED
 }
 
 "A page of events."
@@ -5315,6 +5436,10 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_delivered(ctx, field)
 	case "deadline":
 		return ec.fieldContext_Order_deadline(ctx, field)
+	case "deadlineAction":
+		return ec.fieldContext_Order_deadlineAction(ctx, field)
+	case "pacing":
+		return ec.fieldContext_Order_pacing(ctx, field)
 	case "priority":
 		return ec.fieldContext_Order_priority(ctx, field)
 	case "metadata":
@@ -5463,6 +5588,34 @@ func (ec *executionContext) childFields_OrderStatusCount(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type OrderStatusCount", field.Name)
 }
 
+func (ec *executionContext) childFields_Pacing(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "mode":
+		return ec.fieldContext_Pacing_mode(ctx, field)
+	case "slices":
+		return ec.fieldContext_Pacing_slices(ctx, field)
+	case "weights":
+		return ec.fieldContext_Pacing_weights(ctx, field)
+	case "window":
+		return ec.fieldContext_Pacing_window(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Pacing", field.Name)
+}
+
+func (ec *executionContext) childFields_PacingWindow(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "timeZone":
+		return ec.fieldContext_PacingWindow_timeZone(ctx, field)
+	case "days":
+		return ec.fieldContext_PacingWindow_days(ctx, field)
+	case "from":
+		return ec.fieldContext_PacingWindow_from(ctx, field)
+	case "to":
+		return ec.fieldContext_PacingWindow_to(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PacingWindow", field.Name)
+}
+
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -5485,6 +5638,16 @@ func (ec *executionContext) childFields_PauseProviderPayload(ctx context.Context
 		return ec.fieldContext_PauseProviderPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PauseProviderPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_PlaceOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_PlaceOrderPayload_order(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_PlaceOrderPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlaceOrderPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Provider(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6781,6 +6944,20 @@ func (ec *executionContext) field_Mutation_pauseProvider_args(ctx context.Contex
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (PauseProviderInput, error) {
 			return ec.unmarshalNPauseProviderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPauseProviderInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_placeOrder_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (PlaceOrderInput, error) {
+			return ec.unmarshalNPlaceOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPlaceOrderInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -12496,6 +12673,50 @@ func (ec *executionContext) fieldContext_Mutation_cancelOrder(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_placeOrder(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_placeOrder(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().PlaceOrder(ctx, fc.Args["input"].(PlaceOrderInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PlaceOrderPayload) graphql.Marshaler {
+			return ec.marshalNPlaceOrderPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPlaceOrderPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_placeOrder(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PlaceOrderPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_placeOrder_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_updateOrder(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15841,6 +16062,61 @@ func (ec *executionContext) fieldContext_Order_deadline(_ context.Context, field
 	return graphql.NewScalarFieldContext("Order", field, false, false, "DateTime")
 }
 
+func (ec *executionContext) _Order_deadlineAction(ctx context.Context, field graphql.CollectedField, obj *order.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_deadlineAction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeadlineAction, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v order.DeadlineAction) graphql.Marshaler {
+			return ec.marshalNDeadlineAction2githubᚗcomᚋboostressᚋboostressᚋorderᚐDeadlineAction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Order_deadlineAction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Order", field, false, false, "DeadlineAction")
+}
+
+func (ec *executionContext) _Order_pacing(ctx context.Context, field graphql.CollectedField, obj *order.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_pacing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PacingPlan()
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Pacing) graphql.Marshaler {
+			return ec.marshalOPacing2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐPacing(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Order_pacing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Pacing(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Order_priority(ctx context.Context, field graphql.CollectedField, obj *order.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17020,6 +17296,199 @@ func (ec *executionContext) fieldContext_OrderStatusCount_count(_ context.Contex
 	return graphql.NewScalarFieldContext("OrderStatusCount", field, false, false, "Int")
 }
 
+func (ec *executionContext) _Pacing_mode(ctx context.Context, field graphql.CollectedField, obj *order.Pacing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Pacing_mode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Mode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v order.PacingMode) graphql.Marshaler {
+			return ec.marshalNPacingMode2githubᚗcomᚋboostressᚋboostressᚋorderᚐPacingMode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Pacing_mode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Pacing", field, false, false, "PacingMode")
+}
+
+func (ec *executionContext) _Pacing_slices(ctx context.Context, field graphql.CollectedField, obj *order.Pacing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Pacing_slices(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SliceCount(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Pacing_slices(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Pacing", field, true, false, "Int")
+}
+
+func (ec *executionContext) _Pacing_weights(ctx context.Context, field graphql.CollectedField, obj *order.Pacing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Pacing_weights(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Weights, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []int) graphql.Marshaler {
+			return ec.marshalOInt2ᚕintᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Pacing_weights(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Pacing", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Pacing_window(ctx context.Context, field graphql.CollectedField, obj *order.Pacing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Pacing_window(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Window, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.PacingWindow) graphql.Marshaler {
+			return ec.marshalOPacingWindow2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐPacingWindow(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Pacing_window(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Pacing",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PacingWindow(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PacingWindow_timeZone(ctx context.Context, field graphql.CollectedField, obj *order.PacingWindow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PacingWindow_timeZone(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TimeZone, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PacingWindow_timeZone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PacingWindow", field, false, false, "String")
+}
+
+func (ec *executionContext) _PacingWindow_days(ctx context.Context, field graphql.CollectedField, obj *order.PacingWindow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PacingWindow_days(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Days, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []order.Weekday) graphql.Marshaler {
+			return ec.marshalNWeekday2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐWeekdayᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PacingWindow_days(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PacingWindow", field, false, false, "Weekday")
+}
+
+func (ec *executionContext) _PacingWindow_from(ctx context.Context, field graphql.CollectedField, obj *order.PacingWindow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PacingWindow_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PacingWindow_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PacingWindow", field, false, false, "Int")
+}
+
+func (ec *executionContext) _PacingWindow_to(ctx context.Context, field graphql.CollectedField, obj *order.PacingWindow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PacingWindow_to(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.To, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PacingWindow_to(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PacingWindow", field, false, false, "Int")
+}
+
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17166,6 +17635,70 @@ func (ec *executionContext) _PauseProviderPayload_userErrors(ctx context.Context
 func (ec *executionContext) fieldContext_PauseProviderPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "PauseProviderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PlaceOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *PlaceOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlaceOrderPayload_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PlaceOrderPayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PlaceOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PlaceOrderPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *PlaceOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlaceOrderPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PlaceOrderPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PlaceOrderPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -27480,7 +28013,7 @@ func (ec *executionContext) unmarshalInputCreateOrderInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"reference", "idempotencyKey", "category", "destination", "lines", "budget", "deadline", "priority", "metadata", "routingPolicyId"}
+	fieldsInOrder := [...]string{"reference", "idempotencyKey", "category", "destination", "lines", "budget", "deadline", "priority", "metadata", "routingPolicyId", "deadlineAction", "isDraft", "pacing"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -27557,6 +28090,27 @@ func (ec *executionContext) unmarshalInputCreateOrderInput(ctx context.Context, 
 				return it, err
 			}
 			it.RoutingPolicyID = data
+		case "deadlineAction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("deadlineAction"))
+			data, err := ec.unmarshalODeadlineAction2githubᚗcomᚋboostressᚋboostressᚋorderᚐDeadlineAction(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DeadlineAction = data
+		case "isDraft":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isDraft"))
+			data, err := ec.unmarshalOBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IsDraft = data
+		case "pacing":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pacing"))
+			data, err := ec.unmarshalOPacingInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐPacing(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Pacing = data
 		}
 	}
 	return it, nil
@@ -28771,6 +29325,132 @@ func UnmarshalOrderSort(ctx context.Context, raw any) (OrderSort, error) {
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputPacingInput(ctx context.Context, obj any) (order.Pacing, error) {
+	var it order.Pacing
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"mode", "slices", "weights", "window"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "mode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mode"))
+			data, err := ec.unmarshalNPacingMode2githubᚗcomᚋboostressᚋboostressᚋorderᚐPacingMode(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Mode = data
+		case "slices":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("slices"))
+			data, err := ec.unmarshalOInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Slices = data
+		case "weights":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("weights"))
+			data, err := ec.unmarshalOInt2ᚕintᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Weights = data
+		case "window":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("window"))
+			data, err := ec.unmarshalOPacingWindowInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐPacingWindow(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Window = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPacingInput unmarshals raw into the PacingInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPacingInput(ctx context.Context, raw any) (order.Pacing, error) {
+	var out order.Pacing
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PacingInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputPacingWindowInput(ctx context.Context, obj any) (order.PacingWindow, error) {
+	var it order.PacingWindow
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"timeZone", "days", "from", "to"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "timeZone":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeZone"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TimeZone = data
+		case "days":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("days"))
+			data, err := ec.unmarshalOWeekday2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐWeekdayᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Days = data
+		case "from":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("from"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.From = data
+		case "to":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("to"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.To = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPacingWindowInput unmarshals raw into the PacingWindowInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPacingWindowInput(ctx context.Context, raw any) (order.PacingWindow, error) {
+	var out order.PacingWindow
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PacingWindowInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputPauseProviderInput(ctx context.Context, obj any) (PauseProviderInput, error) {
 	var it PauseProviderInput
 	if obj == nil {
@@ -28817,6 +29497,48 @@ func (ec *executionContext) unmarshalInputPauseProviderInput(ctx context.Context
 func UnmarshalPauseProviderInput(ctx context.Context, raw any) (PauseProviderInput, error) {
 	var out PauseProviderInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "PauseProviderInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, obj any) (PlaceOrderInput, error) {
+	var it PlaceOrderInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPlaceOrderInput unmarshals raw into the PlaceOrderInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPlaceOrderInput(ctx context.Context, raw any) (PlaceOrderInput, error) {
+	var out PlaceOrderInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PlaceOrderInput", raw, &out)
 	return out, err
 }
 
@@ -30263,7 +30985,7 @@ func (ec *executionContext) unmarshalInputUpdateOrderInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "budget", "deadline", "priority", "metadata"}
+	fieldsInOrder := [...]string{"id", "budget", "deadline", "deadlineAction", "priority", "metadata"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -30291,6 +31013,13 @@ func (ec *executionContext) unmarshalInputUpdateOrderInput(ctx context.Context, 
 				return it, err
 			}
 			it.Deadline = graphql.OmittableOf(data)
+		case "deadlineAction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("deadlineAction"))
+			data, err := ec.unmarshalODeadlineAction2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐDeadlineAction(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DeadlineAction = data
 		case "priority":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("priority"))
 			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
@@ -32565,6 +33294,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "placeOrder":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_placeOrder(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "updateOrder":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_updateOrder(ctx, field)
@@ -33440,6 +34176,16 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "deadlineAction":
+			out.Values[i] = ec._Order_deadlineAction(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pacing":
+			out.Values[i] = ec._Order_pacing(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "priority":
 			out.Values[i] = ec._Order_priority(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -33937,6 +34683,102 @@ func (ec *executionContext) _OrderStatusCount(ctx context.Context, sel ast.Selec
 	return out
 }
 
+var pacingImplementors = []string{"Pacing"}
+
+func (ec *executionContext) _Pacing(ctx context.Context, sel ast.SelectionSet, obj *order.Pacing) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pacingImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Pacing")
+		case "mode":
+			out.Values[i] = ec._Pacing_mode(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "slices":
+			out.Values[i] = ec._Pacing_slices(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "weights":
+			out.Values[i] = ec._Pacing_weights(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "window":
+			out.Values[i] = ec._Pacing_window(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var pacingWindowImplementors = []string{"PacingWindow"}
+
+func (ec *executionContext) _PacingWindow(ctx context.Context, sel ast.SelectionSet, obj *order.PacingWindow) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pacingWindowImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PacingWindow")
+		case "timeZone":
+			out.Values[i] = ec._PacingWindow_timeZone(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "days":
+			out.Values[i] = ec._PacingWindow_days(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "from":
+			out.Values[i] = ec._PacingWindow_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "to":
+			out.Values[i] = ec._PacingWindow_to(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var pageInfoImplementors = []string{"PageInfo"}
 
 func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet, obj *PageInfo) graphql.Marshaler {
@@ -34003,6 +34845,44 @@ func (ec *executionContext) _PauseProviderPayload(ctx context.Context, sel ast.S
 			}
 		case "userErrors":
 			out.Values[i] = ec._PauseProviderPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var placeOrderPayloadImplementors = []string{"PlaceOrderPayload"}
+
+func (ec *executionContext) _PlaceOrderPayload(ctx context.Context, sel ast.SelectionSet, obj *PlaceOrderPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, placeOrderPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PlaceOrderPayload")
+		case "order":
+			out.Values[i] = ec._PlaceOrderPayload_order(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._PlaceOrderPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -38041,6 +38921,21 @@ func (ec *executionContext) marshalNDateTime2timeᚐTime(ctx context.Context, se
 	return res
 }
 
+func (ec *executionContext) unmarshalNDeadlineAction2githubᚗcomᚋboostressᚋboostressᚋorderᚐDeadlineAction(ctx context.Context, v any) (order.DeadlineAction, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.DeadlineAction(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDeadlineAction2githubᚗcomᚋboostressᚋboostressᚋorderᚐDeadlineAction(ctx context.Context, sel ast.SelectionSet, v order.DeadlineAction) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "DeadlineAction!")
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx context.Context, v any) (decimal.Decimal, error) {
 	res, err := scalar.UnmarshalDecimal(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -38982,6 +39877,21 @@ func (ec *executionContext) marshalNOrderStatusCount2ᚖgithubᚗcomᚋboostress
 	return ec._OrderStatusCount(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNPacingMode2githubᚗcomᚋboostressᚋboostressᚋorderᚐPacingMode(ctx context.Context, v any) (order.PacingMode, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.PacingMode(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNPacingMode2githubᚗcomᚋboostressᚋboostressᚋorderᚐPacingMode(ctx context.Context, sel ast.SelectionSet, v order.PacingMode) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "PacingMode!")
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNPageInfo2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v *PageInfo) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "PageInfo!")
@@ -39001,6 +39911,19 @@ func (ec *executionContext) marshalNPauseProviderPayload2ᚖgithubᚗcomᚋboost
 		return graphql.Null
 	}
 	return ec._PauseProviderPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNPlaceOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPlaceOrderInput(ctx context.Context, v any) (PlaceOrderInput, error) {
+	res, err := ec.unmarshalInputPlaceOrderInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNPlaceOrderPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPlaceOrderPayload(ctx context.Context, sel ast.SelectionSet, v *PlaceOrderPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PlaceOrderPayload!")
+		return graphql.Null
+	}
+	return ec._PlaceOrderPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNProvider2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐProviderᚄ(ctx context.Context, sel ast.SelectionSet, v []*order.Provider) graphql.Marshaler {
@@ -40221,6 +41144,51 @@ func (ec *executionContext) marshalNViewer2ᚖgithubᚗcomᚋboostressᚋboostre
 	return ec._Viewer(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNWeekday2githubᚗcomᚋboostressᚋboostressᚋorderᚐWeekday(ctx context.Context, v any) (order.Weekday, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.Weekday(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNWeekday2githubᚗcomᚋboostressᚋboostressᚋorderᚐWeekday(ctx context.Context, sel ast.SelectionSet, v order.Weekday) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Weekday!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNWeekday2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐWeekdayᚄ(ctx context.Context, v any) ([]order.Weekday, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]order.Weekday, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNWeekday2githubᚗcomᚋboostressᚋboostressᚋorderᚐWeekday(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNWeekday2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐWeekdayᚄ(ctx context.Context, sel ast.SelectionSet, v []order.Weekday) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNWeekday2githubᚗcomᚋboostressᚋboostressᚋorderᚐWeekday(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNWorker2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐWorkerᚄ(ctx context.Context, sel ast.SelectionSet, v []*Worker) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -40593,6 +41561,38 @@ func (ec *executionContext) marshalODateTime2ᚖtimeᚐTime(ctx context.Context,
 	return res
 }
 
+func (ec *executionContext) unmarshalODeadlineAction2githubᚗcomᚋboostressᚋboostressᚋorderᚐDeadlineAction(ctx context.Context, v any) (order.DeadlineAction, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.DeadlineAction(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODeadlineAction2githubᚗcomᚋboostressᚋboostressᚋorderᚐDeadlineAction(ctx context.Context, sel ast.SelectionSet, v order.DeadlineAction) graphql.Marshaler {
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalText(string(v))
+	return res
+}
+
+func (ec *executionContext) unmarshalODeadlineAction2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐDeadlineAction(ctx context.Context, v any) (*order.DeadlineAction, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.DeadlineAction(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODeadlineAction2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐDeadlineAction(ctx context.Context, sel ast.SelectionSet, v *order.DeadlineAction) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalText(string(*v))
+	return res
+}
+
 func (ec *executionContext) unmarshalODuration2timeᚐDuration(ctx context.Context, v any) (time.Duration, error) {
 	res, err := scalar.UnmarshalDuration(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -40762,6 +41762,41 @@ func (ec *executionContext) marshalOInt2int(ctx context.Context, sel ast.Selecti
 	_ = ctx
 	res := graphql.MarshalInt(v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOInt2ᚕintᚄ(ctx context.Context, v any) ([]int, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]int, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNInt2int(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOInt2ᚕintᚄ(ctx context.Context, sel ast.SelectionSet, v []int) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNInt2int(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalOInt2ᚖint(ctx context.Context, v any) (*int, error) {
@@ -40987,6 +42022,36 @@ func (ec *executionContext) marshalOOrderStatus2ᚕgithubᚗcomᚋboostressᚋbo
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalOPacing2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐPacing(ctx context.Context, sel ast.SelectionSet, v *order.Pacing) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Pacing(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOPacingInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐPacing(ctx context.Context, v any) (*order.Pacing, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputPacingInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOPacingWindow2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐPacingWindow(ctx context.Context, sel ast.SelectionSet, v *order.PacingWindow) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._PacingWindow(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOPacingWindowInput2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐPacingWindow(ctx context.Context, v any) (*order.PacingWindow, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputPacingWindowInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOProvider2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐProvider(ctx context.Context, sel ast.SelectionSet, v *order.Provider) graphql.Marshaler {
@@ -41395,6 +42460,42 @@ func (ec *executionContext) unmarshalOUserSort2ᚖgithubᚗcomᚋboostressᚋboo
 	}
 	res, err := ec.unmarshalInputUserSort(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOWeekday2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐWeekdayᚄ(ctx context.Context, v any) ([]order.Weekday, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]order.Weekday, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNWeekday2githubᚗcomᚋboostressᚋboostressᚋorderᚐWeekday(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOWeekday2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐWeekdayᚄ(ctx context.Context, sel ast.SelectionSet, v []order.Weekday) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNWeekday2githubᚗcomᚋboostressᚋboostressᚋorderᚐWeekday(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalO__EnumValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐEnumValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.EnumValue) graphql.Marshaler {

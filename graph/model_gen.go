@@ -751,6 +751,20 @@ type PauseProviderPayload struct {
 	UserErrors []*order.Fault `json:"userErrors"`
 }
 
+// Which draft is placed.
+type PlaceOrderInput struct {
+	// The order's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of placeOrder.
+type PlaceOrderPayload struct {
+	// The order; null where it was not placed.
+	Order *order.Order `json:"order,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // A page of providers.
 type ProviderConnection struct {
 	// The providers of this page.
@@ -1440,6 +1454,8 @@ type UpdateOrderInput struct {
 	Budget graphql.Omittable[*order.Money] `json:"budget,omitempty"`
 	// What is not at a provider by then is given up; in the future, or null: there is no hurry.
 	Deadline graphql.Omittable[*time.Time] `json:"deadline,omitempty"`
+	// What becomes of what providers have when the deadline passes.
+	DeadlineAction *order.DeadlineAction `json:"deadlineAction,omitempty"`
 	// From 0 to 9, higher first.
 	Priority *int `json:"priority,omitempty"`
 	// Your own remarks: a JSON object of at most 16 KiB, in place of the old one; null: none.

@@ -57,20 +57,17 @@ func (c *Case) Draft() error {
 
 // Place starts an order, a fresh one or a draft: one fulfillment for each line.
 func (c *Case) Place(lines []Line) error {
-	return c.record(EventPlaced, nil, func() error {
-		c.Order.Status = Pending
-		for _, line := range lines {
-			c.add(&Fulfillment{LineID: line.ID, Quantity: line.Quantity})
-		}
-		return nil
-	})
+	return c.PlaceInSlices(lines, nil)
 }
 
-// add makes a new pending fulfillment of the order out of what is special about it.
+// add makes a new fulfillment of the order, pending or to be sent later, out of what is special about it.
 func (c *Case) add(f *Fulfillment) *Fulfillment {
 	f.ID = id.New(id.Fulfillment)
 	f.AccountID, f.OrderID, f.Currency = c.Order.AccountID, c.Order.ID, c.Order.Currency
 	f.Status, f.Generation = FulfillmentPending, 1
+	if f.ScheduledAt != nil && f.ScheduledAt.After(c.Now) {
+		f.Status = FulfillmentScheduled
+	}
 	f.CreatedAt, f.UpdatedAt = c.Now, c.Now
 	c.Fulfillments = append(c.Fulfillments, f)
 	c.New = append(c.New, f)

@@ -42,17 +42,11 @@ func (c *Case) SplitInto(f *Fulfillment, quantities []int) (parts []*Fulfillment
 	case !f.Status.Untouched():
 		return nil, conflict("is %s: only what no provider has can be split", f.Status)
 	}
-	later := f.Status == FulfillmentScheduled
 	parts = append(parts, f)
 	for last := len(quantities) - 1; last > 0; last-- {
 		part, err := c.Split(f, f.Quantity-quantities[last])
 		if err != nil {
 			return nil, err
-		}
-		if later {
-			if err := c.schedule(part, part.ScheduledAt); err != nil {
-				return nil, err
-			}
 		}
 		parts = slices.Insert(parts, 1, part)
 	}

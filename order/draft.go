@@ -35,6 +35,7 @@ type Draft struct {
 	Metadata       json.RawMessage
 	DeadlineAction DeadlineAction `json:",omitempty"` // "": FINISH
 	IsDraft        bool           `json:",omitempty"` // it is placed later
+	Pacing         *Pacing        `json:",omitempty"` // nil: all at once
 
 	RoutingPolicyID *uuid.UUID `json:",omitempty"` // any version of a policy that has a published one
 }
@@ -69,6 +70,7 @@ func (d *Draft) Validate(now time.Time) Faults {
 	check.action(d.DeadlineAction)
 	d.validateBudget(&check)
 	d.validateLines(&check)
+	d.validatePacing(&check)
 	return check.faults
 }
 

@@ -82,6 +82,7 @@ type Snapshot struct {
 	Delivered  int              `json:"delivered"`
 	Deadline   *time.Time       `json:"deadline,omitempty"`
 	Action     DeadlineAction   `json:"deadlineAction,omitempty"` // "": FINISH
+	Pacing     json.RawMessage  `json:"pacing,omitempty"`
 	Priority   int              `json:"priority"`
 	Metadata   json.RawMessage  `json:"metadata,omitempty"`
 	Held       bool             `json:"held,omitempty"`
@@ -102,7 +103,7 @@ func SnapshotOf(o *Order) Snapshot {
 		Reference: o.Reference, Category: o.Category, Status: o.Status, Currency: o.Currency, Budget: o.Budget,
 		Reserved: o.Reserved, Spent: o.Spent, Overcharge: o.Overcharge, Quantity: o.Quantity, Delivered: o.Delivered,
 		Deadline: o.Deadline, Priority: o.Priority, Metadata: o.Metadata, Held: o.Held, TestMode: o.TestMode,
-		Attention: o.Attention, Action: unusual(o.DeadlineAction),
+		Attention: o.Attention, Action: unusual(o.DeadlineAction), Pacing: o.Pacing,
 		RoutingPolicyID: o.RoutingPolicyID,
 		CreatedBy:       o.CreatedBy, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, FinishedAt: o.FinishedAt,
 	}
@@ -117,7 +118,7 @@ func (e *Event) OrderAt() *Order {
 		Reference: s.Reference, Category: s.Category, Status: s.Status, Currency: s.Currency, Budget: s.Budget,
 		Reserved: s.Reserved, Spent: s.Spent, Overcharge: s.Overcharge, Quantity: s.Quantity, Delivered: s.Delivered,
 		Deadline: s.Deadline, Priority: s.Priority, Metadata: s.Metadata, Held: s.Held, TestMode: s.TestMode,
-		Attention: s.Attention, DeadlineAction: cmp.Or(s.Action, DeadlineFinish),
+		Attention: s.Attention, DeadlineAction: cmp.Or(s.Action, DeadlineFinish), Pacing: s.Pacing,
 		RoutingPolicyID: s.RoutingPolicyID,
 		CreatedBy:       s.CreatedBy, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, FinishedAt: s.FinishedAt,
 	}

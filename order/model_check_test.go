@@ -96,7 +96,7 @@ func (m *model) compareShown(t *rapid.T, shown map[string]string) {
 			want["fulfillment."+field+rowID.String()] = value
 		}
 	}
-	initial := map[string]bool{"": true, "0": true, string(order.FulfillmentPending): true}
+	initial := map[string]bool{"": true, "0": true, string(order.FulfillmentPending): true, string(order.FulfillmentScheduled): true}
 	for name, value := range want {
 		if was, known := shown[name]; known && was != value || !known && !initial[value] {
 			t.Fatalf("%s is %q, and the events say %q", name, value, was)

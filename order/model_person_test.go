@@ -23,7 +23,7 @@ func (m *model) person(t *rapid.T) {
 func (m *model) begin(t *rapid.T) {
 	m.open()
 	if rapid.Bool().Draw(t, "at once") {
-		must(t, m.c.Place(m.lines))
+		must(t, m.c.PlaceInSlices(m.lines, m.slices(t)))
 		m.save(t)
 		return
 	}
@@ -41,9 +41,24 @@ func (m *model) begin(t *rapid.T) {
 		t.Fatalf("place %+v: %t, %v", m.order, ready, err)
 	}
 	if ready {
-		must(t, m.c.Place(m.lines))
+		must(t, m.c.PlaceInSlices(m.lines, m.slices(t)))
 		m.save(t)
 	}
+}
+
+// slices releases some lines unit by unit, the first at once.
+func (m *model) slices(t *rapid.T) map[uuid.UUID][]order.Slice {
+	laid := map[uuid.UUID][]order.Slice{}
+	for _, line := range m.lines {
+		if rapid.Bool().Draw(t, "all at once") {
+			continue
+		}
+		for unit := range line.Quantity {
+			at := m.now.Add(time.Duration(unit) * 5 * time.Hour)
+			laid[line.ID] = append(laid[line.ID], order.Slice{Quantity: 1, At: at})
+		}
+	}
+	return laid
 }
 
 // saveOrder writes the order's row as the store does: its settings only where they are to be written.
@@ -104,6 +119,11 @@ func (m *model) release(t *rapid.T) {
 
 func (m *model) expedite(t *rapid.T) {
 	err := m.c.Expedite()
+	for _, f := range m.c.Fulfillments {
+		if err == nil && f.Status == order.FulfillmentScheduled {
+			t.Fatalf("expedited, and it is still to be sent later: %+v", f)
+		}
+	}
 	if no := m.order.FinishedAt != nil || m.order.Status == order.Drafted; no != (err != nil) {
 		t.Fatalf("expedite an order that is %s: %v", m.order.Status, err)
 	}

@@ -62,7 +62,12 @@ func (m *model) work(t *rapid.T) {
 		return
 	}
 	switch f.Status {
-	case order.FulfillmentPending, order.FulfillmentScheduled, order.FulfillmentUnroutable:
+	case order.FulfillmentScheduled:
+		if !f.ScheduledAt.After(m.now) {
+			steps = append(oftener(m.place, 4), m.unroutable)
+		}
+		steps = append(steps, m.split, m.hand)
+	case order.FulfillmentPending, order.FulfillmentUnroutable:
 		steps = append(oftener(m.place, 4), m.split, m.unroutable, m.see, m.planPoll, m.hand)
 	case order.FulfillmentSubmitting:
 		steps = append(steps, m.see, m.lost, m.retry, m.reject)
@@ -153,7 +158,7 @@ func (m *model) save(t *rapid.T) {
 		m.ids = append(m.ids, f.ID)
 		m.rows[f.ID] = order.Fulfillment{
 			ID: f.ID, AccountID: f.AccountID, OrderID: f.OrderID, LineID: f.LineID, ReplacesID: f.ReplacesID, Excluded: f.Excluded,
-			Quantity: f.Quantity, Status: order.FulfillmentPending, Generation: 1, Currency: f.Currency, CreatedAt: m.now, UpdatedAt: m.now,
+			Quantity: f.Quantity, Status: f.Status, Generation: 1, Currency: f.Currency, CreatedAt: m.now, UpdatedAt: m.now,
 			ScheduledAt: f.ScheduledAt,
 		}
 	}

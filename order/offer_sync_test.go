@@ -52,8 +52,11 @@ func TestCompareOffers(t *testing.T) {
 		})}, []string{"CHANGE name category serviceType minQuantity maxQuantity availableFrom availableUntil sla"}},
 		"gone":        {[]*order.Offer{offer(nil)}, nil, []string{"DISABLE isEnabled"}},
 		"gone before": {[]*order.Offer{offer(func(o *order.Offer) { o.Enabled = false })}, nil, nil},
-		"back": {[]*order.Offer{offer(func(o *order.Offer) { o.Enabled, o.Vanished = false, true })}, []order.ExternalOffer{listing(nil)},
-			[]string{"CHANGE isEnabled"}},
+		"back": {
+			[]*order.Offer{offer(func(o *order.Offer) { o.Enabled, o.Vanished = false, true })},
+			[]order.ExternalOffer{listing(nil)},
+			[]string{"CHANGE isEnabled"},
+		},
 		"a person disabled it": {[]*order.Offer{offer(func(o *order.Offer) { o.Enabled = false })}, []order.ExternalOffer{listing(nil)}, nil},
 		"other currency": {[]*order.Offer{offer(nil)}, []order.ExternalOffer{listing(func(l *order.ExternalOffer) {
 			l.UnitPrice = order.Money{Amount: amount("1"), Currency: "USD"}

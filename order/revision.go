@@ -120,8 +120,8 @@ func MoreBudget(before, after *decimal.Decimal) bool {
 	return before != nil && (after == nil || after.Cmp(*before) > 0)
 }
 
-// Expedite gives the order the highest priority. Doing so again changes nothing. It fails with Faults on an order that
-// has ended.
+// Expedite gives the order the highest priority and has what is scheduled sent now. Doing so again changes nothing. It fails
+// with Faults on an order that has ended, and on a draft.
 func (c *Case) Expedite() error {
 	switch {
 	case c.Order.FinishedAt != nil:
@@ -133,7 +133,17 @@ func (c *Case) Expedite() error {
 		c.Order.Priority, c.Settings = MaxPriority, true
 		return EventExpedited, nil
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	for _, f := range c.Fulfillments {
+		if f.Status == FulfillmentScheduled {
+			if err := c.schedule(f, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // CheckPlace says whether a draft is to be placed now; one that was placed already is not. It fails with Faults on a draft
@@ -148,9 +158,4 @@ func (c *Case) CheckPlace() (bool, error) {
 		return false, conflict("its deadline has passed: give it a later one, or none, with updateOrder")
 	}
 	return true, nil
-}
-
-// conflict is the answer to a person whose wish the state of a thing does not allow; nothing was changed then.
-func conflict(format string, args ...any) error {
-	return Faults{{Field: []string{"id"}, Code: CodeConflict, Message: fmt.Sprintf(format, args...)}}
 }

@@ -37,6 +37,7 @@ func TestEnumerationsAreTheCores(t *testing.T) {
 		"LedgerEntryKind":       {"order", "EntryKind"},
 		"OrderEventKind":        {"order", "EventKind"},
 		"OrderStatus":           {"order", "Status"},
+		"PacingMode":            {"order", "PacingMode"},
 		"Role":                  {"account", "Role"},
 		"RoutingReason":         {"routing", "Reason"},
 
@@ -46,6 +47,7 @@ func TestEnumerationsAreTheCores(t *testing.T) {
 		"TaskKind":      {"task", "Kind"},
 		"TaskState":     {"task", "State"},
 		"UserErrorCode": {"order", "Code"},
+		"Weekday":       {"order", "Weekday"},
 	} {
 		if diff := cmp.Diff(constantsOf(t, core.folder, core.typeName), values(enumeration)); diff != "" {
 			t.Errorf("%s (-%s.%s +schema):\n%s", enumeration, core.folder, core.typeName, diff)

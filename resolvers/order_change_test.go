@@ -3,6 +3,7 @@ package resolvers_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -149,5 +150,44 @@ func TestDraftsArePlaced(t *testing.T) {
 		map[string]any{"id": canceled}), "placeOrder")
 	if diff := cmp.Diff([]string{"[id] CONFLICT"}, faultsOf(payload)); diff != "" {
 		t.Errorf("place what was canceled (-want +got):\n%s", diff)
+	}
+}
+
+func TestOrdersArePaced(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	world{account: 1}.fill(t, s.url)
+	shop := as(account.Integrator, 1)
+	soon := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
+	const look = `query($id: ID!) { order(id: $id) { pacing { mode slices weights window { timeZone days from to } }
+		events(first: 1) { nodes { order { pacing { mode } } } } fulfillments { totalCount } } }`
+	for more, want := range map[string]string{
+		"": "map[events:map[nodes:[map[order:map[pacing:<nil>]]]] fulfillments:map[totalCount:1] pacing:<nil>]",
+		`pacing: {mode: EVEN, slices: 2}`: "map[events:map[nodes:[map[order:map[pacing:map[mode:EVEN]]]]] fulfillments:map[totalCount:2] " +
+			"pacing:map[mode:EVEN slices:2 weights:<nil> window:<nil>]]",
+		`pacing: {mode: WEIGHTED, weights: [1, 1], window: {timeZone: "Europe/Berlin", from: 0, to: 24}}`: "map[events:map[nodes:[map[order:" +
+			"map[pacing:map[mode:WEIGHTED]]]]] fulfillments:map[totalCount:2] " +
+			"pacing:map[mode:WEIGHTED slices:2 weights:[1 1] window:map[days:[] from:0 timeZone:Europe/Berlin to:24]]]",
+		`pacing: {mode: ASAP, window: {timeZone: "UTC", days: [MONDAY, SUNDAY], from: 22, to: 6}}`: "map[events:map[nodes:[map[order:" +
+			"map[pacing:map[mode:ASAP]]]]] fulfillments:map[totalCount:1] " +
+			"pacing:map[mode:ASAP slices:<nil> weights:<nil> window:map[days:[MONDAY SUNDAY] from:22 timeZone:UTC to:6]]]",
+	} {
+		id := s.placed(shop, "paced "+more, fmt.Sprintf("deadline: %q, %s", time.Now().Add(14*24*time.Hour).UTC().Format(time.RFC3339), more))
+		if got := fmt.Sprint(at(s.must(shop, look, map[string]any{"id": id}), "order")); got != want {
+			t.Errorf("%s: the order is %s, want %s", more, got, want)
+		}
+	}
+	for more, want := range map[string]string{
+		`pacing: {mode: EVEN, slices: 2}`:                                                                      "[deadline] REQUIRED",
+		`pacing: {mode: EVEN, slices: 1}, deadline: "` + soon + `"`:                                            "[pacing slices] OUT_OF_RANGE",
+		`pacing: {mode: ASAP, window: {timeZone: "Local", from: 1, to: 2}}`:                                    "[pacing window timeZone] INVALID",
+		`pacing: {mode: WEIGHTED, weights: [1, 1], slices: 3}, deadline: "` + soon + `"`:                       "[pacing slices] INVALID",
+		`pacing: {mode: EVEN, slices: 2, window: {timeZone: "UTC", from: 1, to: 1}}, deadline: "` + soon + `"`: "[pacing window to] INVALID",
+	} {
+		payload := at(s.must(shop, fmt.Sprintf(`mutation { createOrder(input: {reference: "r", category: "prints", destination: {},
+			lines: [{serviceType: "poster-a3", quantity: 2}] %s}) { order { id } userErrors { field code message } } }`, more), nil), "createOrder")
+		if diff := cmp.Diff([]string{want}, faultsOf(payload)); diff != "" || at(payload, "order") != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", more, payload, diff)
+		}
 	}
 }

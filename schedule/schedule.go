@@ -1,4 +1,4 @@
-// Package schedule computes due times: of schedules, and of retries.
+// Package schedule computes due times: of schedules, of retries, and of quantities that are released over time.
 package schedule
 
 import (

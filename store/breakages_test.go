@@ -119,6 +119,7 @@ func breakages() map[string][]string {
 			"UPDATE fulfillments SET status = 'SUBMITTED' WHERE id = " + of("partial", ""),
 			"UPDATE fulfillments SET status = 'SCHEDULED' WHERE id = " + waiting,
 		},
+		"what is scheduled has": {"UPDATE fulfillments SET scheduled_at = NULL WHERE status = 'SCHEDULED'"},
 		"an order's status is what": {
 			"UPDATE orders SET status = 'PROCESSING' WHERE reference = 'partial'",
 			"UPDATE orders SET cancel_asked = true WHERE reference = 'failed'",

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/schedule"
 	"github.com/boostress/boostress/store/internal/db"
 )
 
@@ -138,6 +139,26 @@ func (t *Tx) OffersGiven(ctx context.Context, ids []uuid.UUID) error {
 		return nil
 	}
 	return domainError("note given offers", t.queries.OfferGiven(ctx, t.Now, ids))
+}
+
+// QuantityBounds reads the smallest and the largest quantity that the enabled offers of each wanted service allow; those of
+// which there is none are missing from the answer.
+func (t *Tx) QuantityBounds(ctx context.Context, wants []Want) (map[Want]schedule.Bounds, error) {
+	if len(wants) == 0 {
+		return map[Want]schedule.Bounds{}, nil
+	}
+	list, err := t.queries.OfferBounds(ctx,
+		column(wants, func(w Want) uuid.UUID { return w.AccountID }),
+		column(wants, func(w Want) string { return w.Category }),
+		column(wants, func(w Want) string { return w.ServiceType }))
+	if err != nil {
+		return nil, fmt.Errorf("read bounds of offers: %w", err)
+	}
+	bounds := make(map[Want]schedule.Bounds, len(list))
+	for _, row := range list {
+		bounds[Want{row.AccountID, row.Category, row.ServiceType}] = schedule.Bounds{Least: int(row.Least), Most: int(row.Most)}
+	}
+	return bounds, nil
 }
 
 // OffersByID reads offers.

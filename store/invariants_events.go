@@ -40,7 +40,10 @@ func eventRules() []rule {
 					CASE WHEN json_typeof(e.changes) = 'array' THEN e.changes ELSE '[]' END) c(change)
 				WHERE e.fulfillment_id IS NOT NULL AND c.change ->> 'field' = 'fulfillment.status'
 				ORDER BY e.fulfillment_id, e.sequence DESC) last ON last.fulfillment_id = f.id
-			WHERE coalesce(last.status, 'PENDING') <> f.status`},
+			WHERE CASE WHEN last.status IS NOT NULL THEN last.status <> f.status
+				ELSE f.status <> 'PENDING' AND (f.status <> 'SCHEDULED' OR f.scheduled_at IS NULL) END`},
+		{5, "what is scheduled has its time", `
+			SELECT 'fulfillment ' || id FROM fulfillments WHERE status = 'SCHEDULED' AND scheduled_at IS NULL`},
 		{5, "an order's status is what its fulfillments and its flags make it", derivedStatus},
 		{5, "an order has ended exactly when all of its fulfillments have", `
 			SELECT 'order ' || o.id FROM orders o

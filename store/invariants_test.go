@@ -87,6 +87,17 @@ func (s *scene) place(reference string, services ...string) {
 	s.ok(err)
 }
 
+// paced places an order in two slices, one of which is sent later.
+func (s *scene) paced(reference string) {
+	s.t.Helper()
+	soon := time.Now().Add(time.Hour)
+	_, err := s.service.CreateOrder(s.t.Context(), s.who, order.Draft{
+		Reference: reference, Category: "prints", Deadline: &soon, Pacing: &order.Pacing{Mode: order.PaceEven, Slices: 2},
+		Lines: []order.LineDraft{{ServiceType: "b", Quantity: 4}},
+	})
+	s.ok(err)
+}
+
 // draft makes an order that is not placed, and perhaps cancels it.
 func (s *scene) draft(reference string, cancel bool) {
 	s.t.Helper()
@@ -161,6 +172,7 @@ func (s *scene) play() {
 	_, err := s.service.CancelOrder(s.t.Context(), s.who, canceled)
 	s.ok(err)
 	s.step() // its cancellation is on its way
+	s.paced("paced")
 	s.draft("draft", false)
 	s.draft("given up", true)
 	s.place("canceled", "b")

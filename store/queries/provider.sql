@@ -119,6 +119,19 @@ SELECT id, given_at FROM offers WHERE id = ANY(@ids::uuid[]) ORDER BY id FOR NO 
 -- name: OfferGiven :exec
 UPDATE offers SET given_at = @now::timestamptz WHERE id = ANY(@ids::uuid[]);
 
+-- name: OfferBounds :many
+-- The quantities that enabled offers allow, by what is wanted; most 0: unlimited.
+SELECT o.account_id, o.category, o.service_type, min(o.min_quantity)::int AS least,
+    (CASE WHEN min(o.max_quantity) = 0 THEN 0 ELSE max(o.max_quantity) END)::int AS most
+FROM offers o
+JOIN providers p ON p.id = o.provider_id AND p.deleted_at IS NULL
+JOIN (SELECT DISTINCT unnest(@account_ids::uuid[]) AS account_id, unnest(@categories::text[]) AS category,
+        unnest(@service_types::text[]) AS service_type) w
+  ON o.account_id = w.account_id AND o.category = w.category AND o.service_type = w.service_type
+WHERE o.enabled
+GROUP BY o.account_id, o.category, o.service_type
+ORDER BY o.account_id, o.category, o.service_type;
+
 -- name: OfferGetMany :many
 SELECT * FROM offers WHERE id = ANY(@ids::uuid[]) ORDER BY id;
 

@@ -93,6 +93,39 @@ func (q *Queries) LineInsert(ctx context.Context, arg LineInsertParams) error {
 	return err
 }
 
+const lineOfOrder = `-- name: LineOfOrder :many
+SELECT id, account_id, order_id, position, service_type, quantity, attributes FROM order_lines WHERE order_id = $1 ORDER BY position
+`
+
+// At most 100.
+func (q *Queries) LineOfOrder(ctx context.Context, orderID uuid.UUID) ([]OrderLine, error) {
+	rows, err := q.db.Query(ctx, lineOfOrder, orderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OrderLine
+	for rows.Next() {
+		var i OrderLine
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.OrderID,
+			&i.Position,
+			&i.ServiceType,
+			&i.Quantity,
+			&i.Attributes,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lineOfOrders = `-- name: LineOfOrders :many
 SELECT id, account_id, order_id, position, service_type, quantity, attributes FROM order_lines WHERE account_id = $1 AND order_id = ANY($2::uuid[])
 ORDER BY order_id, position LIMIT $3::int
@@ -383,10 +416,11 @@ func (q *Queries) OrderLock(ctx context.Context, ids []uuid.UUID) ([]Order, erro
 
 const orderPastDeadline = `-- name: OrderPastDeadline :many
 SELECT id FROM orders
-WHERE deadline > $1::timestamptz AND deadline <= $2::timestamptz AND finished_at IS NULL AND NOT expired
+WHERE deadline > $1::timestamptz AND deadline <= $2::timestamptz AND finished_at IS NULL AND NOT expired AND status <> 'DRAFT'
 ORDER BY deadline, id LIMIT $3::int
 `
 
+// A draft's deadline matters once it is placed.
 func (q *Queries) OrderPastDeadline(ctx context.Context, after time.Time, now time.Time, most int32) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, orderPastDeadline, after, now, most)
 	if err != nil {

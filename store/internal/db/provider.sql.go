@@ -13,6 +13,54 @@ import (
 	"github.com/govalues/decimal"
 )
 
+const offerBounds = `-- name: OfferBounds :many
+SELECT o.account_id, o.category, o.service_type, min(o.min_quantity)::int AS least,
+    (CASE WHEN min(o.max_quantity) = 0 THEN 0 ELSE max(o.max_quantity) END)::int AS most
+FROM offers o
+JOIN providers p ON p.id = o.provider_id AND p.deleted_at IS NULL
+JOIN (SELECT DISTINCT unnest($1::uuid[]) AS account_id, unnest($2::text[]) AS category,
+        unnest($3::text[]) AS service_type) w
+  ON o.account_id = w.account_id AND o.category = w.category AND o.service_type = w.service_type
+WHERE o.enabled
+GROUP BY o.account_id, o.category, o.service_type
+ORDER BY o.account_id, o.category, o.service_type
+`
+
+type OfferBoundsRow struct {
+	AccountID   uuid.UUID
+	Category    string
+	ServiceType string
+	Least       int32
+	Most        int32
+}
+
+// The quantities that enabled offers allow, by what is wanted; most 0: unlimited.
+func (q *Queries) OfferBounds(ctx context.Context, accountIds []uuid.UUID, categories []string, serviceTypes []string) ([]OfferBoundsRow, error) {
+	rows, err := q.db.Query(ctx, offerBounds, accountIds, categories, serviceTypes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OfferBoundsRow
+	for rows.Next() {
+		var i OfferBoundsRow
+		if err := rows.Scan(
+			&i.AccountID,
+			&i.Category,
+			&i.ServiceType,
+			&i.Least,
+			&i.Most,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const offerCandidates = `-- name: OfferCandidates :many
 SELECT offers.id, offers.account_id, offers.provider_id, offers.external_id, offers.name, offers.category, offers.service_type, offers.unit_price, offers.currency, offers.min_quantity, offers.max_quantity, offers.available_from, offers.available_until, offers.sla_ms, offers.cool_down_ms, offers.enabled, offers.created_at, offers.updated_at, offers.regions, offers.priority, offers.weight, offers.given_at, offers.vanished, accounts.policies_version FROM offers
 JOIN accounts ON accounts.id = offers.account_id
