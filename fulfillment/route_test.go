@@ -293,3 +293,21 @@ func TestBudgetOfTheDayKeepsAway(t *testing.T) {
 		t.Errorf("reasons are %v", reasons)
 	}
 }
+
+// TestPartsAreCounted: what is in as many parts as may be is not split once more.
+func TestPartsAreCounted(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	provider := s.limited("one", "1", 1, 5, nil)
+	halves := scorers(routing.Cheapest)
+	halves.PartLimit = 2
+	s.policy("halves", halves, func(in *fulfillment.PolicyInput) { in.Default = true })
+	o := s.place(func(d *order.Draft) { d.Lines[0].Quantity = 10 })
+	s.steps()
+	s.exec("UPDATE offers SET max_quantity = 3 WHERE provider_id = $1", provider.ID)
+	s.idle()
+	s.want(o, order.Processing, order.FulfillmentUnroutable)
+	if f := s.fulfillment(o); f.Quantity != 5 {
+		t.Errorf("the second half is %d", f.Quantity)
+	}
+}
