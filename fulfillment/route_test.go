@@ -311,3 +311,41 @@ func TestPartsAreCounted(t *testing.T) {
 		t.Errorf("the second half is %d", f.Quantity)
 	}
 }
+
+// TestRoutingByMeasurement: who is faster, or more reliable, is chosen, before who was never measured; whose breaker is
+// open is passed over until it closes.
+func TestRoutingByMeasurement(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.provider("unmeasured", "1")
+	quick, sure := s.provider("quick", "2"), s.provider("sure", "3")
+	for _, row := range []struct {
+		provider  *order.Provider
+		fulfilled int
+		ms        int
+	}{{quick, 60, 1000}, {sure, 99, 9000}} {
+		s.exec(`INSERT INTO provider_health (provider_id, account_id, measured_at, ended, fulfilled, fulfill_ms)
+			VALUES ($1, $2, now(), 100, $3, $4)`, row.provider.ID, s.who.AccountID, row.fulfilled, row.ms)
+	}
+	usual := func(in *fulfillment.PolicyInput) { in.Default = true }
+	s.policy("usual", scorers(routing.Fastest, routing.Cheapest), usual)
+	o := s.place(nil)
+	s.steps()
+	f := s.fulfillment(o)
+	if kept := s.decision(f); *f.ProviderID != quick.ID || kept.ExpectedTime == nil || *kept.ExpectedTime != time.Second {
+		t.Errorf("the quick one is expected in %v", kept.ExpectedTime)
+	}
+	s.policy("usual", scorers(routing.MostReliable, routing.Cheapest), usual)
+	if s.routed(nil) != sure.ID {
+		t.Error("the more reliable one was not chosen")
+	}
+	s.exec(`INSERT INTO provider_breakers (provider_id, operation, worker_id, account_id, open_until)
+		VALUES ($1, 'CREATE', $2, $3, now() + interval '1 minute')`, sure.ID, s.worker, s.who.AccountID)
+	if s.routed(nil) != quick.ID {
+		t.Error("a provider whose breaker is open was chosen")
+	}
+	s.exec("UPDATE provider_breakers SET open_until = now()")
+	if s.routed(nil) != sure.ID {
+		t.Error("a provider whose breaker has closed was passed over")
+	}
+}

@@ -41,7 +41,8 @@ ORDER BY named.id;
 
 -- name: SellerFind :many
 -- Which ids are those of providers or offers of an account.
-SELECT p.id, true AS is_provider FROM providers p WHERE p.account_id = @account_id AND p.id = ANY(@ids::uuid[])
+SELECT p.id, true AS is_provider FROM providers p
+WHERE p.account_id = @account_id AND p.id = ANY(@ids::uuid[]) AND p.deleted_at IS NULL
 UNION ALL
 SELECT o.id, false FROM offers o WHERE o.account_id = @account_id AND o.id = ANY(@ids::uuid[])
 ORDER BY id;

@@ -236,7 +236,8 @@ func (q *Queries) PolicyTurn(ctx context.Context, id uuid.UUID) error {
 }
 
 const sellerFind = `-- name: SellerFind :many
-SELECT p.id, true AS is_provider FROM providers p WHERE p.account_id = $1 AND p.id = ANY($2::uuid[])
+SELECT p.id, true AS is_provider FROM providers p
+WHERE p.account_id = $1 AND p.id = ANY($2::uuid[]) AND p.deleted_at IS NULL
 UNION ALL
 SELECT o.id, false FROM offers o WHERE o.account_id = $1 AND o.id = ANY($2::uuid[])
 ORDER BY id
