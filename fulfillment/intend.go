@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/boostress/boostress/order"
+	"github.com/boostress/boostress/routing"
 	"github.com/boostress/boostress/store"
 	"github.com/boostress/boostress/task"
 )
@@ -18,9 +19,21 @@ const (
 	unroutableWait = time.Minute // the catalog's next change, or more budget, ends it sooner
 )
 
+// Admit tells how long a task has to wait before its provider may be called to create an order; zero: it may be now. It
+// must not wait itself, and may be asked for the same task again.
+type Admit func(taskID uuid.UUID, provider *order.Provider) time.Duration
+
+// notNow is why a task waits whose provider is left alone for a moment.
+const notNow = "its provider is not called now: its rate, its concurrency or its breaker does not allow it"
+
 // Intend prepares claimed DISPATCH and CANCEL tasks in one transaction: fulfillments are routed, money is reserved,
 // and the intent of each call is written. The calls that it returns, steps[i] for tasks[i], may be made once.
 func (s *Service) Intend(ctx context.Context, tasks []task.Task) ([]Step, error) {
+	return s.IntendIf(ctx, tasks, func(uuid.UUID, *order.Provider) time.Duration { return 0 })
+}
+
+// IntendIf is Intend for what is admitted. What is not waits as it is: nothing is reserved, and no attempt is written.
+func (s *Service) IntendIf(ctx context.Context, tasks []task.Task, admit Admit) ([]Step, error) {
 	var steps []Step
 	var committed Committed
 	err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
@@ -33,6 +46,7 @@ func (s *Service) Intend(ctx context.Context, tasks []task.Task) ([]Step, error)
 		if err != nil {
 			return err
 		}
+		w.admit = admit
 		for i := range tasks {
 			steps[i] = Step{Kind: StepNone, Task: tasks[i]}
 			if held[tasks[i].ID] {
@@ -186,6 +200,13 @@ func (w *work) call(t *task.Task, c *order.Case, f *order.Fulfillment, offer *or
 func (w *work) again(t *task.Task, c *order.Case, f *order.Fulfillment, step *Step) error {
 	provider, offer := w.providers[*f.ProviderID], w.chosen[*f.OfferID]
 	if provider != nil && provider.Open() && offer != nil {
+		if provider.BreakerOpen(w.tx.Now) {
+			return w.elsewhere(t, c, f, provider, step)
+		}
+		if wait := w.mayCall(t, provider); wait > 0 {
+			w.later(t, wait, notNow)
+			return nil
+		}
 		if err := c.Resubmit(f); err != nil {
 			return fmt.Errorf("resubmit: %w", err)
 		}
@@ -196,6 +217,30 @@ func (w *work) again(t *task.Task, c *order.Case, f *order.Fulfillment, step *St
 		return fmt.Errorf("unassign: %w", err)
 	}
 	return w.route(t, c, f, step)
+}
+
+// elsewhere takes a waiting fulfillment away from a provider that fails, where another one takes it; else it waits.
+func (w *work) elsewhere(t *task.Task, c *order.Case, f *order.Fulfillment, provider *order.Provider, step *Step) error {
+	request, err := requestOf(c, f, w.tx.Now)
+	if err != nil {
+		return err
+	}
+	if routing.Choose(request, w.chain(c), w.candidates(c, f)).Chosen == nil {
+		w.later(t, provider.Measured.BreakerOpenUntil.Sub(w.tx.Now)+jitter(firstWait), notNow)
+		return nil
+	}
+	if err := c.Unassign(f, "its provider fails"); err != nil {
+		return fmt.Errorf("unassign: %w", err)
+	}
+	return w.route(t, c, f, step)
+}
+
+// mayCall returns how long a provider is surely not called; zero: it may be.
+func (w *work) mayCall(t *task.Task, provider *order.Provider) time.Duration {
+	if w.admit == nil {
+		return 0
+	}
+	return w.admit(t.ID, provider)
 }
 
 func (w *work) intendCancel(t *task.Task, f *order.Fulfillment, step *Step) error {

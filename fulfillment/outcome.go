@@ -75,6 +75,25 @@ func (w *work) recordWait(report *Report, c *order.Case, f *order.Fulfillment, a
 	return nil
 }
 
+// recordUnsent takes an intent back whose call was not made: the attempt is dropped, for there was none, and does not count.
+// What the fulfillment was before it, it is again.
+func (w *work) recordUnsent(report *Report, c *order.Case, f *order.Fulfillment) error {
+	t, outcome := &report.Step.Task, &report.Outcome
+	if report.Step.Kind != StepFind { // which asks about an earlier attempt
+		w.unsent = append(w.unsent, report.Step.Attempt.ID)
+	}
+	if report.Step.Kind == StepCreate && f.Status == order.FulfillmentSubmitting {
+		if err := c.Retry(f, outcome.Message, false); err != nil {
+			return fmt.Errorf("retry: %w", err)
+		}
+	}
+	if f.Status.Final() {
+		return w.finish(t, f)
+	}
+	w.later(t, outcome.RetryAfter, outcome.Message)
+	return nil
+}
+
 // recordRefusal is for a provider that takes nothing from us until a person has acted. It is passed over until then;
 // the quantity goes elsewhere, or waits.
 func (w *work) recordRefusal(report *Report, c *order.Case, f *order.Fulfillment, a *order.Attempt) error {

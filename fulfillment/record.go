@@ -90,6 +90,9 @@ func (w *work) record(ctx context.Context, report *Report) error {
 		return fmt.Errorf("%w: fulfillment of task %s", order.ErrNotFound, t.ID)
 	}
 	c.Actor = "provider:" + report.Step.Provider.Name
+	if report.Unsent {
+		return w.recordUnsent(report, c, f)
+	}
 	a := w.attemptOf(f, &report.Step)
 	if report.Step.Kind != StepFind {
 		a.Class, a.Message, a.Latency = outcome.Class, outcome.Message, outcome.Latency

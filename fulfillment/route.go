@@ -17,6 +17,12 @@ func (w *work) route(t *task.Task, c *order.Case, f *order.Fulfillment, step *St
 		return err
 	}
 	decision := routing.Choose(request, w.chain(c), w.candidates(c, f))
+	if decision.Chosen != nil {
+		if wait := w.mayCall(t, decision.Chosen.Provider); wait > 0 {
+			w.later(t, wait, notNow) // nothing is decided yet
+			return nil
+		}
+	}
 	w.keep(f, &request, &decision)
 	if decision.Chosen == nil {
 		w.later(t, w.unroutableFor(&decision), decision.Summary())
@@ -78,7 +84,7 @@ func (w *work) candidates(c *order.Case, f *order.Fulfillment) []routing.Candida
 	offers := w.offers[w.want(c, f)]
 	candidates := make([]routing.Candidate, 0, len(offers))
 	for i := range offers {
-		if provider := w.providers[offers[i].ProviderID]; provider != nil {
+		if provider := w.providers[offers[i].ProviderID]; provider != nil && provider.DeletedAt == nil {
 			candidates = append(candidates, routing.Candidate{Offer: &offers[i], Provider: provider})
 		}
 	}

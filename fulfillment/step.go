@@ -46,4 +46,5 @@ type Report struct {
 	Step    Step
 	Outcome order.Outcome
 	Absent  bool // of StepFind: the provider says that it holds no such order
+	Unsent  bool // the provider was not called after all: the outcome tells why, and how long to wait
 }

@@ -35,6 +35,8 @@ type work struct {
 	books     map[uuid.UUID]*routing.Book // policies, by account
 
 	attention       map[uuid.UUID]string // of providers that want a person
+	admit           Admit                // nil: everything may be called
+	unsent          []uuid.UUID          // attempts of which nothing was sent: there was none
 	newAttempts     []*order.Attempt
 	changedAttempts []*order.Attempt
 	decisions       []routing.Record
@@ -104,6 +106,9 @@ func (w *work) save(ctx context.Context) (Committed, error) {
 	}
 	if err == nil {
 		err = w.tx.UpdateAttempts(ctx, w.changedAttempts)
+	}
+	if err == nil {
+		err = w.tx.DropAttempts(ctx, w.unsent)
 	}
 	if err == nil {
 		err = w.tx.InsertDecisions(ctx, w.decidedFor, w.decisions)

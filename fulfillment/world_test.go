@@ -118,6 +118,9 @@ func (w *world) call(step *fulfillment.Step) fulfillment.Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	report := fulfillment.Report{Step: *step, Outcome: outcome(order.ClassUnknown)}
+	if !w.calm && rand.IntN(8) == 0 {
+		return fulfillment.Report{Step: *step, Unsent: true, Outcome: order.Outcome{Message: "not now"}}
+	}
 	fate := w.intN(10)
 	if w.calm {
 		fate = 9

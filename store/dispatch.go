@@ -65,6 +65,14 @@ func (t *Tx) UpdateAttempts(ctx context.Context, list []*order.Attempt) error {
 	return wroteAll("update attempts", count, len(list), err)
 }
 
+// DropAttempts takes back intents whose call was surely not made.
+func (t *Tx) DropAttempts(ctx context.Context, ids []uuid.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return domainError("drop attempts", t.queries.AttemptDrop(ctx, ids))
+}
+
 // Want is a service that something has to be found for.
 type Want struct {
 	AccountID   uuid.UUID

@@ -214,8 +214,8 @@ func (s *scene) ledger() (lines []store.LedgerLine) {
 
 // tables are those that tests break and mend again, each after those that it refers to.
 var tables = []string{
-	"meta", "providers", "provider_days", "offer_syncs", "offer_sync_changes", "offers", "orders", "order_lines", "fulfillments", "attempts", "ledger_entries", "events", "tasks",
-	"task_results", "schedule_slots", "idempotency_keys", "workers", "holds",
+	"meta", "providers", "provider_days", "offer_syncs", "offer_sync_changes", "offers", "orders", "order_lines", "fulfillments", "attempts",
+	"ledger_entries", "events", "tasks", "task_results", "schedule_slots", "idempotency_keys", "workers", "holds",
 }
 
 // keep remembers every row, and what the providers hold.

@@ -21,13 +21,13 @@ func (p *Providers) carryOut(ctx context.Context, report *fulfillment.Report) {
 	step := &report.Step
 	adapter, err := p.Adapters.For(ctx, step.Provider)
 	if err != nil {
-		report.Outcome = (&refusal{class: order.ClassRetryable, reason: "its adapter can't be opened: " + err.Error()}).outcome()
+		report.Outcome = order.Outcome{Class: order.ClassRetryable, Message: "its adapter can't be opened: " + err.Error()}
 		return
 	}
 	op := operationOf(step.Kind)
 	leave, refused := p.gate.enter(ctx, step.Provider, op)
 	if refused != nil {
-		report.Outcome = refused.outcome()
+		report.Unsent, report.Outcome = true, refused.outcome()
 		return
 	}
 	var exchange providerapi.Exchange
@@ -79,6 +79,7 @@ func (p *Providers) timed(
 		})
 	}
 	took = time.Since(began)
+	p.gate.note(provider.ID, took)
 	class := providerapi.ClassOf(err)
 	if errors.Is(err, providerapi.ErrAbsent) {
 		class = order.ClassAccepted

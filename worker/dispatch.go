@@ -23,8 +23,9 @@ import (
 
 // Dispatching writes intents and outcomes; *fulfillment.Service does it.
 type Dispatching interface {
-	// Intend prepares claimed tasks in one transaction and returns the call that each allows.
-	Intend(ctx context.Context, tasks []task.Task) ([]fulfillment.Step, error)
+	// IntendIf prepares claimed tasks, as far as they are admitted, in one transaction and returns the call that each
+	// allows.
+	IntendIf(ctx context.Context, tasks []task.Task, admit fulfillment.Admit) ([]fulfillment.Step, error)
 	// Record writes what came of calls in one transaction; see fulfillment.ErrStale for the first result.
 	Record(ctx context.Context, reports []fulfillment.Report) ([]error, error)
 }
@@ -99,6 +100,7 @@ func Dispatch(service Dispatching, providers *Providers) Handler {
 
 // Handle writes the intents of all tasks together and then makes the calls side by side.
 func (d *dispatcher) Handle(ctx context.Context, tasks []task.Task, end func(int, Result)) {
+	defer d.providers.gate.release(tasks...)
 	var ready []task.Task
 	var places []int
 	for place, t := range tasks {
@@ -121,6 +123,7 @@ func (d *dispatcher) Handle(ctx context.Context, tasks []task.Task, end func(int
 			if err := guard(func() error { result = d.carryOut(ctx, &steps[i], refused[i]); return nil }); err != nil {
 				result = Result{Err: err}
 			}
+			d.providers.gate.release(ready[i])
 			end(places[i], result)
 		})
 	}
@@ -166,7 +169,7 @@ func (d *dispatcher) intend(ctx context.Context, batches [][]task.Task) ([][]ful
 	}
 	var steps []fulfillment.Step
 	err := guard(func() (err error) {
-		steps, err = d.service.Intend(ctx, all)
+		steps, err = d.service.IntendIf(ctx, all, d.providers.gate.admit)
 		return err
 	})
 	if err != nil {
@@ -199,10 +202,12 @@ func (d *dispatcher) limit(ctx context.Context, steps []fulfillment.Step) []*ref
 		}
 	}
 	for _, places := range calls {
-		got, wait, every := d.providers.gate.tokens(ctx, steps[places[0]].Provider, len(places))
+		provider := steps[places[0]].Provider
+		got, wait, every := d.providers.gate.tokens(ctx, provider, len(places))
+		d.providers.gate.lacks(provider.ID, len(places)-got, wait, every)
 		for nth, place := range places[got:] {
 			after := wait + time.Duration(nth)*every
-			refused[place] = &refusal{order.ClassRateLimited, after, "the provider's rate allows no call now"}
+			refused[place] = &refusal{after, "the provider's rate allows no call now"}
 		}
 	}
 	return refused
@@ -215,7 +220,7 @@ func (d *dispatcher) carryOut(ctx context.Context, step *fulfillment.Step, refus
 	}
 	report := fulfillment.Report{Step: *step}
 	if refused != nil {
-		report.Outcome = refused.outcome()
+		report.Unsent, report.Outcome = true, refused.outcome()
 	} else {
 		d.providers.carryOut(ctx, &report)
 	}

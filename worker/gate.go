@@ -39,6 +39,8 @@ type gate struct {
 	mu       sync.Mutex
 	breakers map[breakerID]circuitbreaker.CircuitBreaker[any]
 	lanes    map[uuid.UUID]*lane
+
+	admission *admission
 }
 
 type breakerID struct {
@@ -53,6 +55,7 @@ func newGate(rates *limit.Rates, rate func(order.Provider) limit.Rate) *gate {
 	return &gate{
 		rates: rates, rate: rate,
 		breakers: make(map[breakerID]circuitbreaker.CircuitBreaker[any]), lanes: make(map[uuid.UUID]*lane),
+		admission: newAdmission(),
 	}
 }
 
@@ -67,13 +70,12 @@ func rateOf(provider order.Provider) limit.Rate {
 
 // refusal is why a call is not made now; nothing was sent.
 type refusal struct {
-	class  order.Class // RATE_LIMITED or RETRYABLE
 	after  time.Duration
 	reason string
 }
 
 func (r *refusal) outcome() order.Outcome {
-	return order.Outcome{Class: r.class, Message: r.reason, RetryAfter: r.after}
+	return order.Outcome{Message: r.reason, RetryAfter: r.after}
 }
 
 func (g *gate) breaker(provider uuid.UUID, op operation) circuitbreaker.CircuitBreaker[any] {
@@ -119,12 +121,12 @@ func (g *gate) enter(ctx context.Context, provider order.Provider, op operation)
 	breaker := g.breaker(provider.ID, op)
 	room := g.lane(provider)
 	if !room.enter(ctx) {
-		return nil, &refusal{order.ClassRateLimited, laneWait, "as many calls to the provider as it allows are running"}
+		return nil, &refusal{laneWait, "as many calls to the provider as it allows are running"}
 	}
 	if !breaker.TryAcquirePermit() {
 		room.leave()
 		after := max(breaker.RemainingDelay(), time.Second)
-		return nil, &refusal{order.ClassRetryable, after, "the provider failed too often and is left alone for a while"}
+		return nil, &refusal{after, "the provider failed too often and is left alone for a while"}
 	}
 	return func(class order.Class) turn {
 		room.leave()
@@ -172,13 +174,13 @@ func (g *gate) lane(provider order.Provider) *lane {
 	defer g.mu.Unlock()
 	room := g.lanes[provider.ID]
 	if room == nil || cap(room.calls) != provider.Concurrency {
-		room = &lane{calls: make(chan struct{}, provider.Concurrency), queue: make(chan struct{}, provider.Concurrency)}
+		room = &lane{calls: make(chan struct{}, provider.Concurrency), queue: make(chan struct{}, provider.Concurrency+mostAhead)}
 		g.lanes[provider.ID] = room
 	}
 	return room
 }
 
-// lane bounds the calls to a provider that run at a time, and as many that wait; a nil lane bounds nothing. Further
+// lane bounds the calls to a provider that run at a time, and those that wait; a nil lane bounds nothing. Further
 // ones are refused, so that a slow provider does not take up the slots of the others' tasks.
 type lane struct{ calls, queue chan struct{} }
 

@@ -30,7 +30,7 @@ type fakeService struct {
 
 var errBad = errors.New("bad row")
 
-func (f *fakeService) Intend(_ context.Context, tasks []task.Task) ([]fulfillment.Step, error) {
+func (f *fakeService) IntendIf(_ context.Context, tasks []task.Task, _ fulfillment.Admit) ([]fulfillment.Step, error) {
 	f.mu.Lock()
 	f.batches = append(f.batches, len(tasks))
 	f.mu.Unlock()

@@ -86,6 +86,9 @@ FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@states::text[]) AS state, unnes
         unnest(@finisheds::boolean[]) AS finished) u
 WHERE a.id = u.id;
 
+-- name: AttemptDrop :exec
+DELETE FROM attempts WHERE id = ANY(@ids::uuid[]) AND state = 'IN_FLIGHT';
+
 -- name: AttemptOfFulfillments :many
 SELECT * FROM attempts WHERE fulfillment_id = ANY(@fulfillment_ids::uuid[])
 ORDER BY fulfillment_id, started_at, call_number;

@@ -12,6 +12,15 @@ import (
 	"github.com/google/uuid"
 )
 
+const attemptDrop = `-- name: AttemptDrop :exec
+DELETE FROM attempts WHERE id = ANY($1::uuid[]) AND state = 'IN_FLIGHT'
+`
+
+func (q *Queries) AttemptDrop(ctx context.Context, ids []uuid.UUID) error {
+	_, err := q.db.Exec(ctx, attemptDrop, ids)
+	return err
+}
+
 const attemptInsert = `-- name: AttemptInsert :exec
 INSERT INTO attempts (id, account_id, fulfillment_id, provider_id, operation, key, call_number, state, started_at)
 SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]),
