@@ -116,7 +116,8 @@ func (g *gate) release(tasks ...task.Task) {
 	for i := range tasks {
 		if provider, known := a.admitted[tasks[i].ID]; known {
 			delete(a.admitted, tasks[i].ID)
-			if a.count[provider]--; a.count[provider] <= 0 {
+			a.count[provider]--
+			if a.count[provider] <= 0 {
 				delete(a.count, provider)
 			}
 		}

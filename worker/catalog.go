@@ -66,7 +66,7 @@ func (c *cataloger) check(ctx context.Context, t task.Task) (json.RawMessage, er
 func (c *cataloger) look(ctx context.Context, provider order.Provider) (found fulfillment.Checked, err error) {
 	adapter, failed := c.providers.Adapters.For(ctx, provider)
 	if failed != nil {
-		return fulfillment.Checked{Problem: "its adapter can't be opened: " + failed.Error(), Class: order.ClassNeedsAction}, nil
+		return fulfillment.Checked{Problem: "its adapter can't be opened: " + failed.Error(), Class: order.ClassNeedsAction}, nil //nolint:nilerr // found
 	}
 	pinger, pings := adapter.(providerapi.Pinger)
 	balancer, balances := adapter.(providerapi.Balancer)
