@@ -12,14 +12,12 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/boostress/boostress/internal/testkit"
 )
 
 const (
 	warmUp   = 8 * time.Second  // of load before the first fault, and then the first measurement
 	coolDown = 95 * time.Second // of rest before the last: idle connections to providers are kept for 90
-	drained  = 3 * time.Minute  // for everything to end once nothing fails any more
+	drained  = 8 * time.Minute  // for everything to end once nothing fails any more: waits grow up to five
 )
 
 // soak is an installation that is made to fail at random for as long as told.
@@ -101,15 +99,17 @@ func (s *soak) count(what string) {
 func (s *soak) drain() {
 	s.t.Helper()
 	s.probes.Wait()
-	half := time.Now().Add(drained / 2)
-	testkit.Eventually(s.t, drained, "every order has ended", func() bool {
-		<-time.After(500 * time.Millisecond)
-		open := s.open()
-		if open > 0 {
-			s.load.goOn(time.Now().After(half))
+	begun := time.Now()
+	for open := s.open(); open != 0; open = s.open() {
+		took := time.Since(begun)
+		if took > drained {
+			s.explain()
+			s.t.Fatalf("%d orders have not ended within %v", open, drained)
 		}
-		return open == 0
-	})
+		s.load.goOn(took > drained/2)
+		<-time.After(500 * time.Millisecond)
+	}
+	s.t.Logf("everything ended %v after the last fault", time.Since(begun).Round(time.Millisecond))
 }
 
 // report prints what happened and fails where something is lost, doubled, leaked or broken.
