@@ -50,6 +50,7 @@ func (s *Service) IntendIf(ctx context.Context, tasks []task.Task, admit Admit) 
 		for i := range tasks {
 			steps[i] = Step{Kind: StepNone, Task: tasks[i]}
 			if held[tasks[i].ID] {
+				held[tasks[i].ID] = false // a task that comes twice is intended once
 				if err := w.intend(ctx, &tasks[i], &steps[i]); err != nil {
 					return fmt.Errorf("task %s: %w", tasks[i].ID, err)
 				}

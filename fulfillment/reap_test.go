@@ -74,6 +74,23 @@ func TestReap(t *testing.T) {
 	s.want(inFlight, order.Processing, order.FulfillmentSubmitted)
 }
 
+// TestTaskThatComesTwiceInAGroup is intended once: what the first intent wrote is not in what the second would read.
+func TestTaskThatComesTwiceInAGroup(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.provider("one", "5")
+	o := s.place(nil)
+	tasks := s.claim()
+	steps, err := s.Intend(s.ctx(), append(tasks, tasks...))
+	must(t, err)
+	if len(steps) != 2 || steps[0].Kind != fulfillment.StepCreate || steps[1].Kind != fulfillment.StepNone {
+		t.Fatalf("steps are %+v", steps)
+	}
+	s.want(o, order.Processing, order.FulfillmentSubmitting)
+	s.record(steps[0], accepted("x"))
+	s.want(o, order.Processing, order.FulfillmentSubmitted)
+}
+
 // TestOldRunOfTheSameWorker has a worker lose its claim, beat again and claim the task anew: what its old run comes to is
 // not taken for the new one's, though both are the same worker's. See failpoint.ClaimToken.
 func TestOldRunOfTheSameWorker(t *testing.T) {

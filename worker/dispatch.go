@@ -139,7 +139,7 @@ func (d *dispatcher) closedFor(t *task.Task) time.Duration {
 }
 
 // steps writes the intents of tasks: all together, and where that fails, one by one, so that a bad one sinks no
-// neighbor.
+// neighbor. Where the run ends first, they may still be written, by whoever has them in a group: not once more then.
 func (d *dispatcher) steps(ctx context.Context, tasks []task.Task) ([]fulfillment.Step, []error) {
 	errs := make([]error, len(tasks))
 	if len(tasks) == 0 {
@@ -153,6 +153,12 @@ func (d *dispatcher) steps(ctx context.Context, tasks []task.Task) ([]fulfillmen
 		return steps, errs
 	}
 	steps = make([]fulfillment.Step, len(tasks))
+	if ctx.Err() != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+		return steps, errs
+	}
 	for i := range tasks {
 		one, err := d.intents.Do(ctx, tasks[i:i+1])
 		if errs[i] = err; err == nil {

@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,6 +94,30 @@ func TestDispatchBadTaskSinksNoNeighbor(t *testing.T) {
 				t.Errorf("%d calls, want 9", r.adapter.count())
 			}
 		})
+	}
+}
+
+// TestDispatchIntendsNothingTwice: a batch whose run ends while its intents wait is not written task by task besides.
+func TestDispatchIntendsNothingTwice(t *testing.T) {
+	t.Parallel()
+	ctx, over := context.WithCancel(t.Context())
+	r := newRig(func(r *rig, _ *worker.ProviderOptions) {
+		r.service.step = func(task.Task) (fulfillment.Step, error) {
+			over()
+			return r.step(fulfillment.StepCreate), nil
+		}
+	})
+	tasks := newTasks(10, nil)
+	var ends atomic.Int32
+	r.handler.Handle(ctx, tasks, func(int, worker.Result) { ends.Add(1) })
+	r.run(t, newTasks(1, nil)) // so that what waits is written
+	if ends.Load() != 10 {
+		t.Errorf("%d tasks ended, want 10", ends.Load())
+	}
+	r.service.mu.Lock()
+	defer r.service.mu.Unlock()
+	if diff := cmp.Diff([]int{10, 1}, r.service.batches); diff != "" {
+		t.Errorf("transactions (-want +got):\n%s", diff)
 	}
 }
 
