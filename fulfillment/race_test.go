@@ -161,6 +161,8 @@ func TestAnything(t *testing.T) {
 	_, err := s.UpdateProvider(s.ctx(), s.who, world.providers[0].ID, fulfillment.ProviderInput{DayBudget: new(amount("30"))})
 	must(t, err)
 	s.setCapabilities(world.providers[1], order.Capabilities{Idempotency: order.IdempotencyReference, Lookup: true, Cancel: true})
+	s.hopping()
+	s.exec("UPDATE offers SET sla_ms = 300")
 	for i := range 60 {
 		soon := time.Now().Add(2*time.Second + time.Duration(i)*50*time.Millisecond)
 		world.placed = append(world.placed, s.place(func(d *order.Draft) {

@@ -20,26 +20,18 @@ func (w *work) reconcile(ctx context.Context, t *task.Task, c *order.Case, f *or
 		w.later(t, unroutableWait, err.Error())
 		return nil
 	}
-	last, offer := w.lastOpen(f), w.chosen[*f.OfferID]
-	find := func() error {
+	last, offer := lastOpen(w.attempts[f.ID]), w.chosen[*f.OfferID]
+	unwanted := c.Order.CancelAsked || c.Order.Expired || f.CancelAsked || c.Order.Held
+	switch reconciliationOf(can, w.attempts[f.ID], unwanted, offer != nil, w.tx.Now) {
+	case order.ReconcileSameKey:
+		w.call(t, c, f, offer, step)
+		return nil
+	case order.ReconcileLookup:
 		if err := w.settle(last, reconciling(last)); err != nil {
 			return err
 		}
 		*step = Step{Kind: StepFind, Task: *t, Attempt: *last, Provider: *provider}
 		return nil
-	}
-	// What is to end, or held, is rather looked up than asked for again, which might create it only now.
-	unwanted := c.Order.CancelAsked || c.Order.Expired || f.CancelAsked || c.Order.Held
-	switch {
-	case last == nil:
-		return w.manual(t, c, f)
-	case unwanted && can.Lookup:
-		return find()
-	case offer != nil && canRepeat(can, w.attempts[f.ID], last.Key, w.tx.Now):
-		w.call(t, c, f, offer, step)
-		return nil
-	case can.Lookup:
-		return find()
 	default:
 		return w.manual(t, c, f)
 	}
@@ -61,17 +53,6 @@ func (w *work) loseInFlight(c *order.Case, f *order.Fulfillment, reason string) 
 		return c.Lost(f, reason)
 	}
 	return nil
-}
-
-// lastOpen returns the latest creation whose outcome is open.
-func (w *work) lastOpen(f *order.Fulfillment) *order.Attempt {
-	var last *order.Attempt
-	for _, a := range w.attempts[f.ID] {
-		if a.Operation == order.OperationCreate && a.State.Unsettled() {
-			last = a
-		}
-	}
-	return last
 }
 
 func reconciling(a *order.Attempt) order.AttemptState {

@@ -109,6 +109,9 @@ func (w *world) sweep() error {
 	if _, err := w.Reap(w.ctx(), term, 100); err != nil {
 		return err
 	}
+	if _, err := w.ApplySLAs(w.ctx(), 100); err != nil {
+		return err
+	}
 	_, err := w.ApplyDeadlines(w.ctx(), 100)
 	return err
 }

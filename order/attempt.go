@@ -68,6 +68,16 @@ func (s AttemptState) Unsettled() bool {
 	}
 }
 
+// Reconciliation is how an outcome that is not known is found out.
+type Reconciliation string
+
+// The ways to find out, by what the provider can do.
+const (
+	ReconcileSameKey Reconciliation = "SAME_KEY" // the same call again: it is answered with the first one's order
+	ReconcileLookup  Reconciliation = "LOOKUP"   // the order is looked up by its key
+	ReconcileManual  Reconciliation = "MANUAL"   // only a person can find out
+)
+
 // Attempt is one create or cancel call to a provider for a fulfillment. It is committed as IN_FLIGHT before the
 // first byte is sent.
 type Attempt struct {

@@ -98,7 +98,9 @@ func (c *Case) become(f *Fulfillment, next FulfillmentStatus) error {
 		return fmt.Errorf("%w: fulfillment %s: %s after %s", ErrTransition, f.ID, next, f.Status)
 	}
 	c.occupy(f, next)
+	before := f.Status
 	f.Status = next
+	c.watch(f, before)
 	if next.Final() {
 		now := c.Now
 		f.FinishedAt, f.CancelAsked = &now, false

@@ -12,7 +12,7 @@ func (c *Case) Submit(f *Fulfillment, offer *Offer) error {
 	return c.record(EventSubmitting, f, func() error {
 		providerID, offerID := offer.ProviderID, offer.ID
 		f.ProviderID, f.OfferID = &providerID, &offerID
-		f.UnitPrice, f.Currency = offer.UnitPrice, offer.Currency
+		f.UnitPrice, f.Currency, f.SLA = offer.UnitPrice, offer.Currency, offer.SLA
 		f.Failure, f.Attention = "", ""
 		if err := c.reserve(f, price.Amount); err != nil {
 			return err
@@ -36,7 +36,7 @@ func (c *Case) unassign(f *Fulfillment, reason string) error {
 	if err := c.release(f); err != nil {
 		return err
 	}
-	f.ProviderID, f.OfferID, f.BudgetDay, f.Failure = nil, nil, nil, reason
+	f.ProviderID, f.OfferID, f.BudgetDay, f.SLA, f.Failure = nil, nil, nil, 0, reason
 	f.Generation++
 	return c.become(f, FulfillmentPending)
 }

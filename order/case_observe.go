@@ -29,6 +29,9 @@ func (c *Case) Observe(f *Fulfillment, seen ExternalOrder) (askCancel bool, err 
 		if err == nil {
 			err = c.follow(f, seen, told)
 		}
+		if !f.Status.Final() && (f.Status != before.Status || f.Delivered > before.Delivered) {
+			c.expect(f)
+		}
 		c.doubt(f, seen)
 		return kindOf(before, f), err
 	})

@@ -42,6 +42,7 @@ const (
 	EventRetryAsked           EventKind = "FULFILLMENT_RETRY_REQUESTED"
 	EventRerouteAsked         EventKind = "FULFILLMENT_REROUTE_REQUESTED"
 	EventResolved             EventKind = "FULFILLMENT_RESOLVED"
+	EventSLAMissed            EventKind = "SLA_MISSED"
 	EventRescheduled          EventKind = "FULFILLMENT_RESCHEDULED"
 )
 

@@ -60,11 +60,12 @@ type Fulfillment struct {
 	ChangedAt      *time.Time // when the provider last reported something new
 	NextPollAt     *time.Time
 	FinishedAt     *time.Time
-	ScheduledAt    *time.Time // not to be sent before; nil: at once
-	SLAAt          *time.Time // progress is expected by then; nil: nothing is promised
-	RerouteAsked   bool       // once its provider has canceled it, the rest goes to another one
-	RerouteSame    bool       // of RerouteAsked: to whichever is best, even the same
-	BudgetDay      *time.Time // the day (UTC midnight) of whose provider budget its reservation is a part
+	ScheduledAt    *time.Time    // not to be sent before; nil: at once
+	SLA            time.Duration // progress is promised within, by the offer it was given to; 0: nothing is promised
+	SLAAt          *time.Time    // progress is expected by then; nil: nothing is expected, or it was late already
+	RerouteAsked   bool          // once its provider has canceled it, the rest goes to another one
+	RerouteSame    bool          // of RerouteAsked: to whichever is best, even the same
+	BudgetDay      *time.Time    // the day (UTC midnight) of whose provider budget its reservation is a part
 }
 
 // transitions says which state may follow which; any other step is a bug.

@@ -137,6 +137,8 @@ func (m *model) checkMoney(t *rapid.T) {
 			t.Fatalf("a fulfillment is not the sum of its ledger (-ledger +fulfillment):\n%s", diff)
 		}
 		switch {
+		case f.SLAAt != nil && (f.SLA == 0 || f.ProviderID == nil || f.Status.Final() || f.Status == order.FulfillmentRetryWait):
+			t.Fatalf("progress is expected of what nobody works on: %+v", f)
 		case f.Status == order.FulfillmentFailed && f.Attention == "" && !m.hasReplacement(&f):
 			t.Fatalf("failed, and nobody is told: %+v", f)
 		case f.Reserved.IsNeg(), f.Charged.IsNeg(), f.Overcharge.IsNeg(), f.Overcharge.Cmp(f.Charged) > 0:

@@ -13,7 +13,7 @@ import (
 // hand is what a person does with one fulfillment, in whatever state. What is refused changes nothing.
 func (m *model) hand(t *rapid.T, f *order.Fulfillment) {
 	wish := rapid.SampledFrom([]func(*rapid.T, *order.Fulfillment) error{
-		m.retryNow, m.reroute, m.reroute, m.cancelOne, m.resolve, m.splitInto, m.reschedule,
+		m.retryNow, m.reroute, m.reroute, m.cancelOne, m.resolve, m.splitInto, m.reschedule, m.late,
 	}).Draw(t, "wish")
 	err := wish(t, f)
 	var refused order.Faults
@@ -114,6 +114,19 @@ func (m *model) reschedule(t *rapid.T, f *order.Fulfillment) error {
 	err := m.c.Reschedule(f, at)
 	if err == nil && (f.Status == order.FulfillmentScheduled) != (at != nil) {
 		t.Fatalf("to be sent at %v: %+v", at, f)
+	}
+	return err
+}
+
+// late is the sweeper, which looks for broken promises.
+func (m *model) late(t *rapid.T, f *order.Fulfillment) error {
+	before, broken := f.Status, f.SLAAt != nil && !f.SLAAt.After(m.now)
+	ask, err := m.c.Late(f, rapid.Bool().Draw(t, "policy"))
+	if missed := len(m.c.Events) > 0; missed != broken || ask && f.Status != order.FulfillmentCancelRequested {
+		t.Fatalf("late: %t, %d events: %+v", broken, len(m.c.Events), f)
+	}
+	if ask && !before.AtProvider() {
+		t.Fatalf("%s was given away on a suspicion: %+v", before, f)
 	}
 	return err
 }

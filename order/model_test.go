@@ -219,7 +219,7 @@ func (m *model) route(t *rapid.T, f *order.Fulfillment) bool {
 	}
 	offer := &order.Offer{
 		ID: id.New(id.Offer), ProviderID: rapid.SampledFrom(free).Draw(t, "provider"), Currency: "EUR",
-		UnitPrice: micros(9_000_000).Draw(t, "price"),
+		UnitPrice: micros(9_000_000).Draw(t, "price"), SLA: rapid.SampledFrom([]time.Duration{0, 3 * time.Second}).Draw(t, "promised"),
 	}
 	cost, err := order.Money{Amount: offer.UnitPrice, Currency: "EUR"}.Times(f.Quantity)
 	must(t, err)

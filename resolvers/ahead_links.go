@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/boostress/boostress/account"
+	"github.com/boostress/boostress/fulfillment"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/routing"
 	"github.com/boostress/boostress/schedule"
@@ -70,14 +71,26 @@ func orderLinks() map[string]link {
 	}
 }
 
+func toUnknowns(l *loaders) *batch[fulfillment.Unknown] { return l.unknowns }
+
+// unknownID leads to how an outcome is found out, where it is not known.
+func unknownID(f *order.Fulfillment) *uuid.UUID {
+	if f.Status != order.FulfillmentUnknown {
+		return nil
+	}
+	return &f.ID
+}
+
 func fulfillmentLinks() map[string]link {
 	return map[string]link{
-		"Fulfillment.order":    toOne("Order", func(f *order.Fulfillment) *uuid.UUID { return &f.OrderID }, toOrders),
-		"Fulfillment.line":     toOne("OrderLine", func(f *order.Fulfillment) *uuid.UUID { return &f.LineID }, toLines),
-		"Fulfillment.provider": toOne("Provider", func(f *order.Fulfillment) *uuid.UUID { return f.ProviderID }, toProviders),
-		"Fulfillment.offer":    toOne("Offer", func(f *order.Fulfillment) *uuid.UUID { return f.OfferID }, toOffers),
-		"Fulfillment.replaces": toOne("Fulfillment", func(f *order.Fulfillment) *uuid.UUID { return f.ReplacesID }, toFulfillments),
-		"Fulfillment.decision": toOne("RoutingDecision", func(f *order.Fulfillment) *uuid.UUID { return &f.ID }, toDecisions),
+		"Fulfillment.order":          toOne("Order", func(f *order.Fulfillment) *uuid.UUID { return &f.OrderID }, toOrders),
+		"Fulfillment.line":           toOne("OrderLine", func(f *order.Fulfillment) *uuid.UUID { return &f.LineID }, toLines),
+		"Fulfillment.provider":       toOne("Provider", func(f *order.Fulfillment) *uuid.UUID { return f.ProviderID }, toProviders),
+		"Fulfillment.offer":          toOne("Offer", func(f *order.Fulfillment) *uuid.UUID { return f.OfferID }, toOffers),
+		"Fulfillment.replaces":       toOne("Fulfillment", func(f *order.Fulfillment) *uuid.UUID { return f.ReplacesID }, toFulfillments),
+		"Fulfillment.decision":       toOne("RoutingDecision", func(f *order.Fulfillment) *uuid.UUID { return &f.ID }, toDecisions),
+		"Fulfillment.unknownSince":   toOne("", unknownID, toUnknowns),
+		"Fulfillment.reconciliation": toOne("", unknownID, toUnknowns),
 		"Fulfillment.attempts": toMany("Attempt", "attempts", func(f *order.Fulfillment) uuid.UUID { return f.ID }, withoutFilter,
 			func(st *store.Store) readChildren[noFilter, *order.Attempt] { return unfiltered(st.AttemptsOf) }),
 		"Fulfillment.decisions": toMany("RoutingDecision", "decisions", func(f *order.Fulfillment) uuid.UUID { return f.ID }, withoutFilter,

@@ -40,6 +40,7 @@ func TestEnumerationsAreTheCores(t *testing.T) {
 		"PacingMode":            {"order", "PacingMode"},
 		"Role":                  {"account", "Role"},
 		"RoutingReason":         {"routing", "Reason"},
+		"Reconciliation":        {"order", "Reconciliation"},
 
 		"RoutingLateAction": {"routing", "LateAction"}, "RoutingPolicyState": {"routing", "State"}, "RoutingScorerKind": {"routing", "Kind"},
 

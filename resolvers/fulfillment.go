@@ -3,9 +3,11 @@ package resolvers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/boostress/boostress/fulfillment"
 	"github.com/boostress/boostress/graph"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/store"
@@ -96,6 +98,35 @@ func (f fulfillmentFields) Replaces(ctx context.Context, of *order.Fulfillment) 
 		return nil, err
 	}
 	return findMaybe(ctx, l.fulfillments, of.ReplacesID)
+}
+
+// UnknownSince returns since when the outcome has not been known.
+func (f fulfillmentFields) UnknownSince(ctx context.Context, of *order.Fulfillment) (*time.Time, error) {
+	unknown, err := f.unknown(ctx, of)
+	if unknown == nil {
+		return nil, err
+	}
+	return &unknown.Since, nil
+}
+
+// Reconciliation returns how the outcome is found out.
+func (f fulfillmentFields) Reconciliation(ctx context.Context, of *order.Fulfillment) (*order.Reconciliation, error) {
+	unknown, err := f.unknown(ctx, of)
+	if unknown == nil {
+		return nil, err
+	}
+	return &unknown.Reconciliation, nil
+}
+
+func (f fulfillmentFields) unknown(ctx context.Context, of *order.Fulfillment) (*fulfillment.Unknown, error) {
+	if of.Status != order.FulfillmentUnknown {
+		return nil, nil
+	}
+	l, err := f.loadersOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return findValue(ctx, l.unknowns, of.ID)
 }
 
 // Attempts lists the calls to providers for a fulfillment.

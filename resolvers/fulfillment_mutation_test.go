@@ -64,6 +64,10 @@ func TestFulfillmentMutations(t *testing.T) {
 			(provider_id, offer_id) = (SELECT provider_id, id FROM offers ORDER BY id LIMIT 1) WHERE id = '%s' RETURNING *)
 		INSERT INTO attempts (id, account_id, fulfillment_id, provider_id, operation, key, call_number, state, started_at)
 		SELECT gen_random_uuid(), account_id, id, provider_id, 'CREATE', 'k', 1, 'UNKNOWN', now() FROM f`, unknown))
+	shown := s.must(as(account.Viewer, 1), `{ fulfillments(filter: {status: [UNKNOWN]}) { nodes { id unknownSince reconciliation } } }`, nil)
+	if at(shown, "fulfillments", "nodes", 0, "reconciliation") != "MANUAL" || at(shown, "fulfillments", "nodes", 0, "unknownSince") == nil {
+		t.Errorf("unknown: %v", shown)
+	}
 	resolved := s.hand("resolveFulfillment", unknown, `, outcome: ACCEPTED, externalId: "theirs", note: "seen in their shop"`)
 	if at(resolved, "fulfillment", "status") != "SUBMITTED" || at(resolved, "fulfillment", "externalId") != "theirs" {
 		t.Errorf("resolve: %v", resolved)

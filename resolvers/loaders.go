@@ -11,6 +11,7 @@ import (
 
 	"github.com/boostress/boostress/access"
 	"github.com/boostress/boostress/account"
+	"github.com/boostress/boostress/fulfillment"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/routing"
 	"github.com/boostress/boostress/schedule"
@@ -101,6 +102,7 @@ type loaders struct {
 	attempts     *batch[*order.Attempt]
 	entries      *batch[*order.LedgerEntry]
 	decisions    *batch[routing.Record]
+	unknowns     *batch[fulfillment.Unknown]
 	policies     *batch[*routing.Policy]
 	providers    *batch[*order.Provider]
 	days         *batch[order.Sums] // of today, by provider
@@ -159,6 +161,7 @@ func (r *Root) newLoaders(principal account.Principal) *loaders {
 		attempts:     single(r, principal, st.AttemptsByID),
 		entries:      single(r, principal, st.Entries),
 		decisions:    single(r, principal, st.LatestDecisions),
+		unknowns:     single(r, principal, r.options.Fulfillment.Unknowns),
 		policies:     single(r, principal, st.Policies),
 		providers:    single(r, principal, st.Providers),
 		days: single(r, principal, func(ctx context.Context, accountID uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]order.Sums, error) {

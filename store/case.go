@@ -166,6 +166,7 @@ func (t *Tx) updateFulfillments(ctx context.Context, list []*order.Fulfillment) 
 		NextPollAts:      column(list, func(f fulfillment) string { return textOfTime(f.NextPollAt) }),
 		FinishedAts:      column(list, func(f fulfillment) string { return textOfTime(f.FinishedAt) }),
 		SlaAts:           column(list, func(f fulfillment) string { return textOfTime(f.SLAAt) }),
+		SlaMss:           column(list, func(f fulfillment) int64 { return f.SLA.Milliseconds() }),
 		BudgetDays:       column(list, func(f fulfillment) string { return textOfDay(f.BudgetDay) }),
 	})
 	return wroteAll("update fulfillments", count, len(list), err)

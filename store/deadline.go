@@ -31,3 +31,9 @@ func (t *Tx) PassedDeadlines(ctx context.Context, limit int) ([]uuid.UUID, error
 	}
 	return passed, nil
 }
+
+// Late lists orders with a fulfillment of which progress was expected by now, one for each, at most limit.
+func (t *Tx) Late(ctx context.Context, limit int) ([]uuid.UUID, error) {
+	late, err := t.queries.FulfillmentLate(ctx, t.Now, small(limit))
+	return late, domainError("read late fulfillments", err)
+}

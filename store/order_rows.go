@@ -56,7 +56,7 @@ func fulfillmentOf(row db.Fulfillment) *order.Fulfillment {
 		Attention: row.Attention, CancelAsked: row.CancelAsked, CreatedAt: row.CreatedAt.UTC(),
 		UpdatedAt: row.UpdatedAt.UTC(), SubmittedAt: utc(row.SubmittedAt), ChangedAt: utc(row.ChangedAt),
 		NextPollAt: utc(row.NextPollAt), FinishedAt: utc(row.FinishedAt), ScheduledAt: utc(row.ScheduledAt),
-		SLAAt: utc(row.SlaAt), RerouteAsked: row.RerouteAsked, RerouteSame: row.RerouteSame,
+		SLA: milliseconds(row.SlaMs), SLAAt: utc(row.SlaAt), RerouteAsked: row.RerouteAsked, RerouteSame: row.RerouteSame,
 		BudgetDay: row.BudgetDay,
 	}
 }

@@ -160,6 +160,8 @@ func (u upkeep) Reap(ctx context.Context, term time.Duration, limit int) (count 
 
 func (upkeep) ApplyDeadlines(context.Context, int) (int, error) { return 0, nil }
 
+func (upkeep) ApplySLAs(context.Context, int) (int, error) { return 0, nil }
+
 func (upkeep) EnsurePolls(context.Context) error { return nil }
 
 // announcer starts one.

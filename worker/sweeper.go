@@ -18,6 +18,8 @@ type Upkeep interface {
 	Reap(ctx context.Context, term time.Duration, limit int) (int, error)
 	// ApplyDeadlines ends orders whose deadline has passed and returns how many it looked at, at most limit.
 	ApplyDeadlines(ctx context.Context, limit int) (int, error)
+	// ApplySLAs tells of late progress and returns how many fulfillments it looked at, at most limit.
+	ApplySLAs(ctx context.Context, limit int) (int, error)
 	// EnsurePolls makes sure that what is due to be read from providers will be.
 	EnsurePolls(ctx context.Context) error
 }
@@ -106,6 +108,9 @@ func (s *Sweeper) sweep(ctx context.Context) error {
 	})
 	duty("apply deadlines", s.Every, func(ctx context.Context) error {
 		return drain(func() (int, error) { return s.Upkeep.ApplyDeadlines(ctx, sweepLimit) })
+	})
+	duty("apply promised times", s.Every, func(ctx context.Context) error {
+		return drain(func() (int, error) { return s.Upkeep.ApplySLAs(ctx, sweepLimit) })
 	})
 	duty("ensure polls", s.Every, s.Upkeep.EnsurePolls)
 	duty("fire schedules", s.Every, func(ctx context.Context) error {

@@ -38,7 +38,7 @@ func (a *app) serveWorker(ctx context.Context, group *errgroup.Group) {
 
 // serveScheduler runs a candidate for the sweeper, which also fires schedules.
 func (a *app) serveScheduler(ctx context.Context, group *errgroup.Group) {
-	a.metrics.MustRegister(newOrderCounts(a.store.OrdersByStatus, a.log))
+	a.metrics.MustRegister(newOrderCounts(a.store.OrdersByStatus, a.log), newUnsettledCounts(a.store.Unsettled, a.log))
 	sweeper := worker.NewSweeper(worker.SweeperOptions{
 		Store: a.store, Lists: a.lists, Upkeep: a.service, Term: a.settings.Term,
 		AfterCommit: a.afterCommit, Log: a.log, Metrics: a.engine,

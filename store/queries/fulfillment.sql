@@ -21,7 +21,7 @@ UPDATE fulfillments f SET provider_id = u.provider_id::uuid, offer_id = u.offer_
     attention = u.attention, cancel_asked = u.cancel_asked, updated_at = @now::timestamptz,
     submitted_at = u.submitted_at::timestamptz, changed_at = u.changed_at::timestamptz,
     next_poll_at = u.next_poll_at::timestamptz, finished_at = u.finished_at::timestamptz,
-    sla_at = u.sla_at::timestamptz, budget_day = u.budget_day::date
+    sla_at = u.sla_at::timestamptz, sla_ms = u.sla_ms, budget_day = u.budget_day::date
 FROM (SELECT unnest(@ids::uuid[]) AS id, NULLIF(unnest(@provider_ids::text[]), '') AS provider_id,
         NULLIF(unnest(@offer_ids::text[]), '') AS offer_id, unnest(@delivereds::int[]) AS delivered,
         unnest(@statuses::text[]) AS status, unnest(@generations::int[]) AS generation,
@@ -34,6 +34,7 @@ FROM (SELECT unnest(@ids::uuid[]) AS id, NULLIF(unnest(@provider_ids::text[]), '
         NULLIF(unnest(@changed_ats::text[]), '') AS changed_at,
         NULLIF(unnest(@next_poll_ats::text[]), '') AS next_poll_at,
         NULLIF(unnest(@finished_ats::text[]), '') AS finished_at, NULLIF(unnest(@sla_ats::text[]), '') AS sla_at,
+        unnest(@sla_mss::bigint[]) AS sla_ms,
         NULLIF(unnest(@budget_days::text[]), '') AS budget_day) u
 WHERE f.id = u.id;
 
@@ -45,6 +46,10 @@ FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@quantities::int[]) AS quantity,
         NULLIF(unnest(@scheduled_ats::text[]), '') AS scheduled_at, unnest(@reroute_askeds::boolean[]) AS reroute_asked,
         unnest(@reroute_sames::boolean[]) AS reroute_same) u
 WHERE f.id = u.id;
+
+-- name: FulfillmentLate :many
+-- Orders with a fulfillment of which progress was expected by now.
+SELECT order_id FROM fulfillments WHERE sla_at <= @now::timestamptz ORDER BY sla_at, id LIMIT @most::int;
 
 -- name: FulfillmentDuePolls :many
 SELECT * FROM fulfillments

@@ -34,3 +34,23 @@ SELECT status, count(*) AS count FROM fulfillments WHERE account_id = $1 GROUP B
 -- Since a time, given as the lowest id that was minted then: ids are in order of time, and indexed.
 SELECT class, count(*) AS count FROM attempts
 WHERE account_id = $1 AND id >= @since::uuid GROUP BY class ORDER BY class LIMIT 100;
+
+-- name: FulfillmentUnknown :many
+-- Those of an account's fulfillments whose outcome is not known, with what decides about how it is found out.
+SELECT f.id, sqlc.embed(p), EXISTS (SELECT FROM offers x WHERE x.id = f.offer_id) AS offered,
+    (o.cancel_asked OR o.expired OR o.held OR f.cancel_asked)::boolean AS unwanted
+FROM fulfillments f JOIN orders o ON o.id = f.order_id JOIN providers p ON p.id = f.provider_id
+WHERE f.id = ANY(@ids::uuid[]) AND f.account_id = @account_id::uuid AND f.status = 'UNKNOWN'
+ORDER BY f.id LIMIT 1000;
+
+-- name: UnsettledCount :one
+-- Of all accounts; reads every fulfillment and attempt: not to be asked often.
+SELECT f.unknown, f.unknown_seconds, m.manual, m.manual_seconds
+FROM (SELECT count(*) AS unknown,
+        coalesce(max(extract(epoch FROM now() - coalesce(a.started_at, u.updated_at))), 0)::float8 AS unknown_seconds
+    FROM fulfillments u
+    LEFT JOIN LATERAL (SELECT min(c.started_at) AS started_at FROM attempts c WHERE c.fulfillment_id = u.id
+        AND c.state IN ('UNKNOWN', 'RECONCILING', 'MANUAL')) a ON true
+    WHERE u.status = 'UNKNOWN') f,
+  (SELECT count(*) AS manual, coalesce(max(extract(epoch FROM now() - started_at)), 0)::float8 AS manual_seconds
+    FROM attempts WHERE state = 'MANUAL') m;

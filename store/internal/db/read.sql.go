@@ -114,6 +114,73 @@ func (q *Queries) FulfillmentStatistics(ctx context.Context, accountID uuid.UUID
 	return items, nil
 }
 
+const fulfillmentUnknown = `-- name: FulfillmentUnknown :many
+SELECT f.id, p.id, p.account_id, p.name, p.adapter, p.base_url, p.credentials, p.enabled, p.simulated, p.paused_reason, p.paused_at, p.timeout_ms, p.concurrency, p.budget, p.currency, p.reserved, p.spent, p.overcharge, p.attention, p.created_at, p.updated_at, p.day_budget, p.rate_calls, p.rate_per_ms, p.priority, p.weight, p.open, p.chosen_at, EXISTS (SELECT FROM offers x WHERE x.id = f.offer_id) AS offered,
+    (o.cancel_asked OR o.expired OR o.held OR f.cancel_asked)::boolean AS unwanted
+FROM fulfillments f JOIN orders o ON o.id = f.order_id JOIN providers p ON p.id = f.provider_id
+WHERE f.id = ANY($1::uuid[]) AND f.account_id = $2::uuid AND f.status = 'UNKNOWN'
+ORDER BY f.id LIMIT 1000
+`
+
+type FulfillmentUnknownRow struct {
+	ID       uuid.UUID
+	Provider Provider
+	Offered  bool
+	Unwanted bool
+}
+
+// Those of an account's fulfillments whose outcome is not known, with what decides about how it is found out.
+func (q *Queries) FulfillmentUnknown(ctx context.Context, ids []uuid.UUID, accountID uuid.UUID) ([]FulfillmentUnknownRow, error) {
+	rows, err := q.db.Query(ctx, fulfillmentUnknown, ids, accountID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FulfillmentUnknownRow
+	for rows.Next() {
+		var i FulfillmentUnknownRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Provider.ID,
+			&i.Provider.AccountID,
+			&i.Provider.Name,
+			&i.Provider.Adapter,
+			&i.Provider.BaseUrl,
+			&i.Provider.Credentials,
+			&i.Provider.Enabled,
+			&i.Provider.Simulated,
+			&i.Provider.PausedReason,
+			&i.Provider.PausedAt,
+			&i.Provider.TimeoutMs,
+			&i.Provider.Concurrency,
+			&i.Provider.Budget,
+			&i.Provider.Currency,
+			&i.Provider.Reserved,
+			&i.Provider.Spent,
+			&i.Provider.Overcharge,
+			&i.Provider.Attention,
+			&i.Provider.CreatedAt,
+			&i.Provider.UpdatedAt,
+			&i.Provider.DayBudget,
+			&i.Provider.RateCalls,
+			&i.Provider.RatePerMs,
+			&i.Provider.Priority,
+			&i.Provider.Weight,
+			&i.Provider.Open,
+			&i.Provider.ChosenAt,
+			&i.Offered,
+			&i.Unwanted,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const orderByReference = `-- name: OrderByReference :one
 
 SELECT id, account_id, reference, category, destination, status, currency, budget, reserved, spent, overcharge, quantity, delivered, deadline, priority, metadata, held, attention, cancel_asked, expired, test_mode, sequence, created_by, created_at, updated_at, finished_at, deadline_action, routing_policy_id, pacing FROM orders WHERE account_id = $1 AND reference = $2
@@ -229,6 +296,38 @@ func (q *Queries) QueueStatistics(ctx context.Context, accountID uuid.UUID) ([]Q
 		return nil, err
 	}
 	return items, nil
+}
+
+const unsettledCount = `-- name: UnsettledCount :one
+SELECT f.unknown, f.unknown_seconds, m.manual, m.manual_seconds
+FROM (SELECT count(*) AS unknown,
+        coalesce(max(extract(epoch FROM now() - coalesce(a.started_at, u.updated_at))), 0)::float8 AS unknown_seconds
+    FROM fulfillments u
+    LEFT JOIN LATERAL (SELECT min(c.started_at) AS started_at FROM attempts c WHERE c.fulfillment_id = u.id
+        AND c.state IN ('UNKNOWN', 'RECONCILING', 'MANUAL')) a ON true
+    WHERE u.status = 'UNKNOWN') f,
+  (SELECT count(*) AS manual, coalesce(max(extract(epoch FROM now() - started_at)), 0)::float8 AS manual_seconds
+    FROM attempts WHERE state = 'MANUAL') m
+`
+
+type UnsettledCountRow struct {
+	Unknown        int64
+	UnknownSeconds float64
+	Manual         int64
+	ManualSeconds  float64
+}
+
+// Of all accounts; reads every fulfillment and attempt: not to be asked often.
+func (q *Queries) UnsettledCount(ctx context.Context) (UnsettledCountRow, error) {
+	row := q.db.QueryRow(ctx, unsettledCount)
+	var i UnsettledCountRow
+	err := row.Scan(
+		&i.Unknown,
+		&i.UnknownSeconds,
+		&i.Manual,
+		&i.ManualSeconds,
+	)
+	return i, err
 }
 
 const workerList = `-- name: WorkerList :many
