@@ -115,7 +115,7 @@ func (q *Queries) FulfillmentStatistics(ctx context.Context, accountID uuid.UUID
 }
 
 const fulfillmentUnknown = `-- name: FulfillmentUnknown :many
-SELECT f.id, p.id, p.account_id, p.name, p.adapter, p.base_url, p.credentials, p.enabled, p.simulated, p.paused_reason, p.paused_at, p.timeout_ms, p.concurrency, p.budget, p.currency, p.reserved, p.spent, p.overcharge, p.attention, p.created_at, p.updated_at, p.day_budget, p.rate_calls, p.rate_per_ms, p.priority, p.weight, p.open, p.chosen_at, EXISTS (SELECT FROM offers x WHERE x.id = f.offer_id) AS offered,
+SELECT f.id, p.id, p.account_id, p.name, p.adapter, p.base_url, p.credentials, p.enabled, p.simulated, p.paused_reason, p.paused_at, p.timeout_ms, p.concurrency, p.budget, p.currency, p.reserved, p.spent, p.overcharge, p.attention, p.created_at, p.updated_at, p.day_budget, p.rate_calls, p.rate_per_ms, p.priority, p.weight, p.open, p.chosen_at, p.deleted_at, EXISTS (SELECT FROM offers x WHERE x.id = f.offer_id) AS offered,
     (o.cancel_asked OR o.expired OR o.held OR f.cancel_asked)::boolean AS unwanted
 FROM fulfillments f JOIN orders o ON o.id = f.order_id JOIN providers p ON p.id = f.provider_id
 WHERE f.id = ANY($1::uuid[]) AND f.account_id = $2::uuid AND f.status = 'UNKNOWN'
@@ -168,6 +168,7 @@ func (q *Queries) FulfillmentUnknown(ctx context.Context, ids []uuid.UUID, accou
 			&i.Provider.Weight,
 			&i.Provider.Open,
 			&i.Provider.ChosenAt,
+			&i.Provider.DeletedAt,
 			&i.Offered,
 			&i.Unwanted,
 		); err != nil {
