@@ -81,6 +81,9 @@ type FulfillmentResolver interface {
 	Offer(ctx context.Context, obj *order.Fulfillment) (*order.Offer, error)
 	Replaces(ctx context.Context, obj *order.Fulfillment) (*order.Fulfillment, error)
 
+	UnknownSince(ctx context.Context, obj *order.Fulfillment) (*time.Time, error)
+	Reconciliation(ctx context.Context, obj *order.Fulfillment) (*order.Reconciliation, error)
+
 	Attempts(ctx context.Context, obj *order.Fulfillment, first *int, after *string, last *int, before *string) (*AttemptConnection, error)
 	Decision(ctx context.Context, obj *order.Fulfillment) (*RoutingDecision, error)
 	Decisions(ctx context.Context, obj *order.Fulfillment, first *int, after *string, last *int, before *string) (*RoutingDecisionConnection, error)
@@ -1616,6 +1619,8 @@ enum OrderEventKind {
   FULFILLMENT_REROUTE_REQUESTED
   "A person settled what became of a fulfillment."
   FULFILLMENT_RESOLVED
+  "A provider made no progress within the time that its offer promises."
+  SLA_MISSED
 }
 
 "A page of events."
@@ -1704,12 +1709,18 @@ type Fulfillment implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIE
   failure: String
   "Why a person should look at it; null where nobody needs to."
   attention: String
+  "Of an UNKNOWN one: since when what became of it is not known. Null of others."
+  unknownSince: DateTime
+  "Of an UNKNOWN one: how that is found out. Null of others."
+  reconciliation: Reconciliation
   "Whether its cancellation was asked for and not yet answered."
   isCancelAsked: Boolean!
   "Whether the rest of it goes to another fulfillment once its provider has canceled it."
   isRerouteAsked: Boolean!
   "When it is to be sent; null: as soon as possible."
   scheduledAt: DateTime
+  "By when its provider is to make progress, as its offer promises; null: nothing is promised, or it is late already."
+  slaAt: DateTime
   "The calls to providers for it, the earliest first."
   attempts(
     "How many from the start of the list: 1 to 100; 20 where neither first nor last is given."
@@ -1930,6 +1941,16 @@ type RescheduleFulfillmentPayload @allow(roles: [ADMIN, OPERATOR]) {
   fulfillment: Fulfillment
   "What is wrong with the input."
   userErrors: [UserError!]!
+}
+
+"How it is found out what became of a call whose outcome is not known. Nothing goes to another provider meanwhile."
+enum Reconciliation {
+  "The same call is made again, under the same key: the provider answers with the first one's order."
+  SAME_KEY
+  "The provider is asked for the order by its key, until its silence proves that there is none."
+  LOOKUP
+  "The provider can't be asked: a person looks there, and resolves it."
+  MANUAL
 }
 
 "One create or cancel call to a provider. It is written down before the first byte is sent."
@@ -5092,12 +5113,18 @@ func (ec *executionContext) childFields_Fulfillment(ctx context.Context, field g
 		return ec.fieldContext_Fulfillment_failure(ctx, field)
 	case "attention":
 		return ec.fieldContext_Fulfillment_attention(ctx, field)
+	case "unknownSince":
+		return ec.fieldContext_Fulfillment_unknownSince(ctx, field)
+	case "reconciliation":
+		return ec.fieldContext_Fulfillment_reconciliation(ctx, field)
 	case "isCancelAsked":
 		return ec.fieldContext_Fulfillment_isCancelAsked(ctx, field)
 	case "isRerouteAsked":
 		return ec.fieldContext_Fulfillment_isRerouteAsked(ctx, field)
 	case "scheduledAt":
 		return ec.fieldContext_Fulfillment_scheduledAt(ctx, field)
+	case "slaAt":
+		return ec.fieldContext_Fulfillment_slaAt(ctx, field)
 	case "attempts":
 		return ec.fieldContext_Fulfillment_attempts(ctx, field)
 	case "decision":
@@ -11453,6 +11480,52 @@ func (ec *executionContext) fieldContext_Fulfillment_attention(_ context.Context
 	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, "String")
 }
 
+func (ec *executionContext) _Fulfillment_unknownSince(ctx context.Context, field graphql.CollectedField, obj *order.Fulfillment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Fulfillment_unknownSince(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Fulfillment().UnknownSince(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Fulfillment_unknownSince(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Fulfillment", field, true, true, "DateTime")
+}
+
+func (ec *executionContext) _Fulfillment_reconciliation(ctx context.Context, field graphql.CollectedField, obj *order.Fulfillment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Fulfillment_reconciliation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Fulfillment().Reconciliation(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Reconciliation) graphql.Marshaler {
+			return ec.marshalOReconciliation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐReconciliation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Fulfillment_reconciliation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Fulfillment", field, true, true, "Reconciliation")
+}
+
 func (ec *executionContext) _Fulfillment_isCancelAsked(ctx context.Context, field graphql.CollectedField, obj *order.Fulfillment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11519,6 +11592,29 @@ func (ec *executionContext) _Fulfillment_scheduledAt(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_Fulfillment_scheduledAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _Fulfillment_slaAt(ctx context.Context, field graphql.CollectedField, obj *order.Fulfillment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Fulfillment_slaAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SLAAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Fulfillment_slaAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, "DateTime")
 }
 
@@ -32780,6 +32876,18 @@ func (ec *executionContext) _Fulfillment(ctx context.Context, sel ast.SelectionS
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "unknownSince":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Fulfillment_unknownSince(ctx, field, obj)
+				})
+		case "reconciliation":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Fulfillment_reconciliation(ctx, field, obj)
+				})
 		case "isCancelAsked":
 			out.Values[i] = ec._Fulfillment_isCancelAsked(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -32792,6 +32900,11 @@ func (ec *executionContext) _Fulfillment(ctx context.Context, sel ast.SelectionS
 			}
 		case "scheduledAt":
 			out.Values[i] = ec._Fulfillment_scheduledAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "slaAt":
+			out.Values[i] = ec._Fulfillment_slaAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -42090,6 +42203,25 @@ func (ec *executionContext) unmarshalOProviderSort2ᚖgithubᚗcomᚋboostress�
 	}
 	res, err := ec.unmarshalInputProviderSort(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOReconciliation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐReconciliation(ctx context.Context, v any) (*order.Reconciliation, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.Reconciliation(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOReconciliation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐReconciliation(ctx context.Context, sel ast.SelectionSet, v *order.Reconciliation) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalText(string(*v))
+	return res
 }
 
 func (ec *executionContext) unmarshalORole2ᚕgithubᚗcomᚋboostressᚋboostressᚋaccountᚐRoleᚄ(ctx context.Context, v any) ([]account.Role, error) {
