@@ -436,6 +436,31 @@ func (q *Queries) FulfillmentInsert(ctx context.Context, arg FulfillmentInsertPa
 	return err
 }
 
+const fulfillmentLate = `-- name: FulfillmentLate :many
+SELECT order_id FROM fulfillments WHERE sla_at <= $1::timestamptz ORDER BY sla_at, id LIMIT $2::int
+`
+
+// Orders with a fulfillment of which progress was expected by now.
+func (q *Queries) FulfillmentLate(ctx context.Context, now time.Time, most int32) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, fulfillmentLate, now, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var order_id uuid.UUID
+		if err := rows.Scan(&order_id); err != nil {
+			return nil, err
+		}
+		items = append(items, order_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const fulfillmentOfOrders = `-- name: FulfillmentOfOrders :many
 SELECT id, account_id, order_id, line_id, provider_id, offer_id, replaces_id, excluded, quantity, delivered, status, generation, unit_price, currency, reserved, charged, overcharge, external_id, external_status, failure, attention, cancel_asked, created_at, updated_at, submitted_at, changed_at, next_poll_at, finished_at, scheduled_at, sla_at, reroute_asked, budget_day, reroute_same, sla_ms FROM fulfillments WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, id
 `
@@ -569,7 +594,7 @@ UPDATE fulfillments f SET provider_id = u.provider_id::uuid, offer_id = u.offer_
     attention = u.attention, cancel_asked = u.cancel_asked, updated_at = $1::timestamptz,
     submitted_at = u.submitted_at::timestamptz, changed_at = u.changed_at::timestamptz,
     next_poll_at = u.next_poll_at::timestamptz, finished_at = u.finished_at::timestamptz,
-    sla_at = u.sla_at::timestamptz, budget_day = u.budget_day::date
+    sla_at = u.sla_at::timestamptz, sla_ms = u.sla_ms, budget_day = u.budget_day::date
 FROM (SELECT unnest($2::uuid[]) AS id, NULLIF(unnest($3::text[]), '') AS provider_id,
         NULLIF(unnest($4::text[]), '') AS offer_id, unnest($5::int[]) AS delivered,
         unnest($6::text[]) AS status, unnest($7::int[]) AS generation,
@@ -582,7 +607,8 @@ FROM (SELECT unnest($2::uuid[]) AS id, NULLIF(unnest($3::text[]), '') AS provide
         NULLIF(unnest($19::text[]), '') AS changed_at,
         NULLIF(unnest($20::text[]), '') AS next_poll_at,
         NULLIF(unnest($21::text[]), '') AS finished_at, NULLIF(unnest($22::text[]), '') AS sla_at,
-        NULLIF(unnest($23::text[]), '') AS budget_day) u
+        unnest($23::bigint[]) AS sla_ms,
+        NULLIF(unnest($24::text[]), '') AS budget_day) u
 WHERE f.id = u.id
 `
 
@@ -609,6 +635,7 @@ type FulfillmentUpdateParams struct {
 	NextPollAts      []string
 	FinishedAts      []string
 	SlaAts           []string
+	SlaMss           []int64
 	BudgetDays       []string
 }
 
@@ -636,6 +663,7 @@ func (q *Queries) FulfillmentUpdate(ctx context.Context, arg FulfillmentUpdatePa
 		arg.NextPollAts,
 		arg.FinishedAts,
 		arg.SlaAts,
+		arg.SlaMss,
 		arg.BudgetDays,
 	)
 	if err != nil {
