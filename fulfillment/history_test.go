@@ -139,6 +139,10 @@ func (p *play) open(w *world, category string, dice *rand.Rand) {
 			if dice.IntN(8) == 0 {
 				d.Deadline = new(time.Now().Add(200 * time.Millisecond))
 			}
+			if d.Deadline != nil && dice.IntN(2) == 0 {
+				d.Pacing = &order.Pacing{Mode: order.PaceEven, Slices: 2}
+			}
+			d.IsDraft = dice.IntN(8) == 0
 		}))
 	}
 }

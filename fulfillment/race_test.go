@@ -170,6 +170,9 @@ func TestAnything(t *testing.T) {
 			if i%5 == 0 {
 				d.Deadline = &soon
 			}
+			if i%10 == 0 {
+				d.Pacing = &order.Pacing{Mode: order.PaceEven, Slices: 2}
+			}
 			if i%4 == 0 {
 				d.Budget = money("7")
 			}
