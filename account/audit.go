@@ -31,6 +31,7 @@ const (
 	ActionProviderDelete Action = "provider.delete"
 	ActionPolicyCreate   Action = "routingPolicy.create"
 	ActionPolicyPublish  Action = "routingPolicy.publish"
+	ActionBulkCancel     Action = "bulkOperation.cancel"
 )
 
 // The actions about single fulfillments.

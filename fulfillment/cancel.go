@@ -16,14 +16,16 @@ import (
 // it fails with order.ErrFulfilled; for an order that the principal's account does not have, with order.ErrNotFound;
 // and with order.Faults where a test-mode key would reach a real provider.
 func (s *Service) CancelOrder(ctx context.Context, who account.Principal, orderID uuid.UUID) (*order.Order, error) {
-	return s.change(ctx, who, orderID, func(w *work, c *order.Case) error {
-		toAsk, err := c.AskCancel()
-		if err != nil {
-			return err
-		}
-		w.askCancel(c, toAsk)
-		return nil
-	})
+	return s.change(ctx, who, orderID, cancelOrder)
+}
+
+func cancelOrder(w *work, c *order.Case) error {
+	toAsk, err := c.AskCancel()
+	if err != nil {
+		return err
+	}
+	w.askCancel(c, toAsk)
+	return nil
 }
 
 // askCancel has providers asked to cancel.
@@ -46,14 +48,8 @@ func (s *Service) change(
 			return err
 		}
 		c := w.cases[orderID]
-		if c == nil || c.Order.AccountID != who.AccountID {
-			return fmt.Errorf("order %s: %w", orderID, order.ErrNotFound)
-		}
-		if who.TestMode && !c.Order.TestMode {
-			return order.Faults{{
-				Field: []string{"id"}, Code: order.CodeForbidden,
-				Message: "was not placed in test mode: a test-mode key can't change it",
-			}}
+		if err := mayChange(who, c); err != nil {
+			return fmt.Errorf("order %s: %w", orderID, err)
 		}
 		if err := do(w, c); err != nil {
 			return err
@@ -67,6 +63,21 @@ func (s *Service) change(
 	}
 	s.announce(committed)
 	return changed, nil
+}
+
+// mayChange fails where a principal may not change an order, or there is none.
+func mayChange(who account.Principal, c *order.Case) error {
+	switch {
+	case c == nil || c.Order.AccountID != who.AccountID:
+		return order.ErrNotFound
+	case who.TestMode && !c.Order.TestMode:
+		return order.Faults{{
+			Field: []string{"id"}, Code: order.CodeForbidden,
+			Message: "was not placed in test mode: a test-mode key can't change it",
+		}}
+	default:
+		return nil
+	}
 }
 
 // ApplyDeadlines ends orders whose deadline has passed, at most limit at a time, and returns how many it looked at. A

@@ -114,7 +114,7 @@ func TestUnroutableUntilTheCatalogChanges(t *testing.T) {
 		"offer enabled": func(s *stand, _ *order.Provider, o *order.Offer) error {
 			_, err := s.UpdateOffer(s.ctx(), s.who, o.ID, fulfillment.OfferInput{UnitPrice: money("5")})
 			if err == nil {
-				_, err = s.SetOffersEnabled(s.ctx(), s.who, []uuid.UUID{o.ID}, true)
+				_, err = s.setOffers(s.who, true, o.ID)
 			}
 			return err
 		},

@@ -20,16 +20,21 @@ import (
 func (s *Service) RetryFulfillment(ctx context.Context, who account.Principal, id uuid.UUID) (*order.Fulfillment, error) {
 	var replacement *order.Fulfillment
 	changed, err := s.changeOne(ctx, who, id, func(w *work, c *order.Case, f *order.Fulfillment) (err error) {
-		replacement, err = c.RetryNow(f)
-		if err == nil && replacement == nil {
-			w.dispatchAt(f, w.tx.Now)
-		}
+		replacement, err = w.retry(c, f)
 		return err
 	})
 	if replacement != nil {
 		changed = replacement
 	}
 	return changed, err
+}
+
+func (w *work) retry(c *order.Case, f *order.Fulfillment) (replacement *order.Fulfillment, err error) {
+	replacement, err = c.RetryNow(f)
+	if err == nil && replacement == nil {
+		w.dispatchAt(f, w.tx.Now)
+	}
+	return replacement, err
 }
 
 // RerouteFulfillment has another provider, or with exclude false whichever is best, do what a fulfillment has not

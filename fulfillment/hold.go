@@ -16,12 +16,14 @@ import (
 func (s *Service) HoldOrder(
 	ctx context.Context, who account.Principal, orderID uuid.UUID, name, reason string,
 ) (*order.Order, error) {
-	return s.change(ctx, who, orderID, func(w *work, c *order.Case) error {
-		if err := w.tx.ReadHolds(ctx, c); err != nil {
-			return err
-		}
-		return c.Hold(name, reason)
-	})
+	return s.change(ctx, who, orderID, func(w *work, c *order.Case) error { return holdOrder(ctx, w, c, name, reason) })
+}
+
+func holdOrder(ctx context.Context, w *work, c *order.Case, name, reason string) error {
+	if err := w.tx.ReadHolds(ctx, c); err != nil {
+		return err
+	}
+	return c.Hold(name, reason)
 }
 
 // ReleaseOrder ends the hold of this name, or with nil every one. With the last, what waited goes on at once.
@@ -29,16 +31,18 @@ func (s *Service) HoldOrder(
 func (s *Service) ReleaseOrder(
 	ctx context.Context, who account.Principal, orderID uuid.UUID, name *string,
 ) (*order.Order, error) {
-	return s.change(ctx, who, orderID, func(w *work, c *order.Case) error {
-		if err := w.tx.ReadHolds(ctx, c); err != nil {
-			return err
-		}
-		held := c.Order.Held
-		if err := c.Release(name); err != nil || !held || c.Order.Held {
-			return err
-		}
-		return w.hurry(ctx, c, waits)
-	})
+	return s.change(ctx, who, orderID, func(w *work, c *order.Case) error { return releaseOrder(ctx, w, c, name) })
+}
+
+func releaseOrder(ctx context.Context, w *work, c *order.Case, name *string) error {
+	if err := w.tx.ReadHolds(ctx, c); err != nil {
+		return err
+	}
+	held := c.Order.Held
+	if err := c.Release(name); err != nil || !held || c.Order.Held {
+		return err
+	}
+	return w.hurry(ctx, c, waits)
 }
 
 // hurry has the tasks of some of an order's open fulfillments run now.

@@ -3,7 +3,6 @@ package fulfillment
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -90,48 +89,6 @@ func (s *Service) UpdateOffer(
 		return changedCatalog(ctx, tx, who, account.ActionOfferUpdate, offerID)
 	})
 	return changed, taken(err)
-}
-
-// SetOffersEnabled enables or disables offers and returns them. It fails with order.Faults naming each id that the
-// account does not have; then nothing is changed.
-func (s *Service) SetOffersEnabled(
-	ctx context.Context, who account.Principal, offerIDs []uuid.UUID, enabled bool,
-) ([]*order.Offer, error) {
-	var changed []*order.Offer
-	err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
-		if changed, err = tx.SetOffersEnabled(ctx, who.AccountID, offerIDs, enabled); err != nil {
-			return err
-		}
-		if faults := missing(offerIDs, changed); len(faults) > 0 {
-			return faults
-		}
-		for _, o := range changed {
-			if err := changedCatalog(ctx, tx, who, account.ActionOfferUpdate, o.ID); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return changed, nil
-}
-
-func missing(wanted []uuid.UUID, found []*order.Offer) order.Faults {
-	have := make(map[uuid.UUID]bool, len(found))
-	for _, o := range found {
-		have[o.ID] = true
-	}
-	var faults order.Faults
-	for i, offerID := range wanted {
-		if !have[offerID] {
-			faults = append(faults, order.Fault{
-				Field: []string{"ids", strconv.Itoa(i)}, Code: order.CodeNotFound, Message: "there is no such offer",
-			})
-		}
-	}
-	return faults
 }
 
 // apply sets what the input names and checks the whole.

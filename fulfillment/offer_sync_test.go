@@ -82,7 +82,7 @@ func TestSyncApplies(t *testing.T) {
 	s.wantOffers(p, "a 41", "b 5")
 	ids := query[uuid.UUID](s, "SELECT id FROM offers ORDER BY external_id")
 	s.sync(p, order.SyncApply, lists("b", "5"))
-	_, err := s.SetOffersEnabled(s.ctx(), s.who, ids[:1], false)
+	_, err := s.setOffers(s.who, false, ids[0])
 	must(t, err)
 	s.sync(p, order.SyncApply, lists("a", "41", "b", "5"))
 	s.wantOffers(p, "a 41 off", "b 5")

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/boostress/boostress/fulfillment"
 	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/order"
@@ -85,14 +83,18 @@ func TestOffers(t *testing.T) {
 	if err != nil || changed.AvailableFrom != nil || changed.AvailableUntil == nil {
 		t.Errorf("without a beginning: %+v, %v", changed, err)
 	}
-	_, err = s.SetOffersEnabled(s.ctx(), s.who, []uuid.UUID{made.ID, id.New(id.Offer)}, false)
+	_, err = s.setOffers(s.who, false, made.ID, id.New(id.Offer))
 	wantFaults(t, err, "ids.1 NOT_FOUND")
 	if enabled := query[bool](s, "SELECT enabled FROM offers"); !slices.Equal(enabled, []bool{true}) {
 		t.Errorf("enabled is %v after a refused change", enabled)
 	}
-	off, err := s.SetOffersEnabled(s.ctx(), s.who, []uuid.UUID{made.ID}, false)
-	if err != nil || len(off) != 1 || off[0].Enabled {
-		t.Errorf("disabled %+v, %v", off, err)
+	off, err := s.setOffers(s.who, false, made.ID)
+	must(t, err)
+	if off.State != order.BulkSucceeded || off.Done != 1 || off.FinishedAt == nil {
+		t.Errorf("disabling is %+v", off)
+	}
+	if enabled := query[bool](s, "SELECT enabled FROM offers"); !slices.Equal(enabled, []bool{false}) {
+		t.Errorf("enabled is %v", enabled)
 	}
 }
 
@@ -138,7 +140,7 @@ func TestOthersCatalogIsNotThere(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, err := s.SetOffersEnabled(s.ctx(), other, []uuid.UUID{offer.ID}, false)
+	_, err := s.setOffers(other, false, offer.ID)
 	wantFaults(t, err, "ids.0 NOT_FOUND")
 	if enabled := query[bool](s, "SELECT enabled FROM offers"); !slices.Equal(enabled, []bool{true}) {
 		t.Errorf("enabled is %v", enabled)

@@ -25,6 +25,8 @@ type Committed struct {
 	Tasks   []task.Task // inserted or hurried; those with AnnouncedAt are to be announced
 	Events  int         // how many were written
 	Results []task.Task // finished runs
+	// Operations are bulk operations that got further.
+	Operations []uuid.UUID
 }
 
 // Options wire a Service. Seal, Capabilities and Adapters are required.
@@ -84,7 +86,7 @@ func New(st *store.Store, options Options) *Service {
 
 // announce tells what a commit left, if anything.
 func (s *Service) announce(committed Committed) {
-	if len(committed.Tasks) > 0 || committed.Events > 0 || len(committed.Results) > 0 {
+	if len(committed.Tasks)+committed.Events+len(committed.Results)+len(committed.Operations) > 0 {
 		s.options.AfterCommit(committed)
 	}
 }

@@ -21,7 +21,7 @@ import (
 const actorSystem = "system"
 
 // work is one transaction over a group of orders: what it locked and read, and what it will write. Locks are taken
-// in one order everywhere: tasks by token, orders by id, providers with a budget by id.
+// in one order everywhere: tasks by token, bulk operations, orders by id, offers by id, providers with a budget by id.
 type work struct {
 	service *Service
 	tx      *store.Tx

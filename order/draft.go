@@ -81,6 +81,14 @@ func CheckKey(key string) Faults {
 	return check.faults
 }
 
+// CheckArguments lists why a JSON object, as a whole input, can't be stored. Its size is not its business.
+func CheckArguments(value json.RawMessage) Faults {
+	if fault := objectFault(value); fault != "" {
+		return Faults{{Code: CodeInvalid, Message: fault}}
+	}
+	return nil
+}
+
 // CheckDeadline is the part of Validate that depends on the time.
 func (d *Draft) CheckDeadline(now time.Time) Faults {
 	if d.Deadline == nil || d.Deadline.After(now) {

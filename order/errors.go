@@ -38,6 +38,7 @@ const (
 	CodeInvalidCredentials    Code = "INVALID_CREDENTIALS"
 	CodeForbidden             Code = "FORBIDDEN"
 	CodeRateLimited           Code = "RATE_LIMITED"
+	CodeInternal              Code = "INTERNAL" // only of a bulk operation's rows: nothing that its input could mend
 )
 
 // Fault is one thing wrong with an input: where, what and how to mend it.
@@ -75,4 +76,21 @@ func (f Faults) Under(prefix ...string) Faults {
 		moved[i] = fault
 	}
 	return moved
+}
+
+// FaultsOf turns an error about one target into what is wrong with an input that names it in field: none for a nil error.
+// known is false for an error that is due to no input.
+func FaultsOf(err error, field string) (faults Faults, known bool) {
+	switch {
+	case err == nil:
+		return nil, true
+	case errors.As(err, &faults):
+		return faults, true
+	case errors.Is(err, ErrNotFound):
+		return Faults{{Field: []string{field}, Code: CodeNotFound, Message: "there is no such thing"}}, true
+	case errors.Is(err, ErrFulfilled):
+		return Faults{{Field: []string{field}, Code: CodeAlreadyFulfilled, Message: "everything was delivered already"}}, true
+	default:
+		return nil, false
+	}
 }

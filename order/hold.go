@@ -25,13 +25,27 @@ type Hold struct {
 	ReleasedAt *time.Time // nil: it is open
 }
 
+// CheckHold lists what is wrong with the name and the reason of a hold.
+func CheckHold(name, reason string) Faults {
+	var check checker
+	check.text(name, MaxReference, true, "name")
+	check.text(reason, MaxNote, true, "reason")
+	return check.faults
+}
+
+// CheckRelease lists what is wrong with the name of a hold that is to end; nil is every one.
+func CheckRelease(name *string) Faults {
+	if name != nil && *name == "" {
+		return Faults{{Field: []string{"name"}, Code: CodeRequired, Message: "must not be empty; leave it out to release every hold"}}
+	}
+	return nil
+}
+
 // Hold keeps the order from being dispatched until each of its holds is released; c.Holds must be read. A hold that is
 // open under this name gets the new reason, no more. It fails with Faults on an order that has ended, on a bad name or
 // reason, and where too many are open.
 func (c *Case) Hold(name, reason string) error {
-	var check checker
-	check.text(name, MaxReference, true, "name")
-	check.text(reason, MaxNote, true, "reason")
+	check := checker{faults: CheckHold(name, reason)}
 	open := c.openHold(name)
 	switch {
 	case c.Order.FinishedAt != nil:
@@ -66,8 +80,8 @@ func (c *Case) Hold(name, reason string) error {
 // Release ends the hold of this name, or with nil every one; c.Holds must be read. Where none is open under that name
 // nothing changes. It fails with Faults on an empty name, which can't be meant.
 func (c *Case) Release(name *string) error {
-	if name != nil && *name == "" {
-		return Faults{{Field: []string{"name"}, Code: CodeRequired, Message: "must not be empty; leave it out to release every hold"}}
+	if faults := CheckRelease(name); len(faults) > 0 {
+		return faults
 	}
 	open := c.Holds
 	c.Holds = nil

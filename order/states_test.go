@@ -63,6 +63,8 @@ func statesDocument(t *testing.T) string {
 		func(s order.AttemptState) bool { return !s.Unsettled() }, order.AttemptInFlight)
 	text.WriteString("\n## Task\n\nThe API shows waiting, running and finished tasks alike as `TaskResult`.\n\n")
 	diagram(&text, task.States(), func(a, b task.State) bool { return slices.Contains(a.Next(), b) }, task.State.Final, task.Pending)
+	text.WriteString("\n## Bulk operation\n\n")
+	diagram(&text, order.BulkStates(), order.BulkState.CanBecome, order.BulkState.Final, order.BulkPending)
 	return text.String()
 }
 

@@ -19,7 +19,7 @@ import (
 // newLinks lists every field, by type and name, that leads from one thing to others and can be read ahead.
 func newLinks() map[string]link {
 	all := make(map[string]link)
-	for _, some := range []map[string]link{orderLinks(), fulfillmentLinks(), routingLinks(), catalogLinks(), taskLinks()} {
+	for _, some := range []map[string]link{orderLinks(), fulfillmentLinks(), routingLinks(), catalogLinks(), taskLinks(), bulkLinks()} {
 		maps.Copy(all, some)
 	}
 	return all

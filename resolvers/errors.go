@@ -144,16 +144,10 @@ func userErrors(err error) (faults []*order.Fault, ok bool) { return userErrorsA
 
 // userErrorsAt is userErrors for an input that names its target in another field than id.
 func userErrorsAt(err error, target string) (faults []*order.Fault, ok bool) {
-	var list order.Faults
+	list, known := order.FaultsOf(err, target)
 	var throttled *access.ThrottledError
 	switch {
-	case err == nil:
-		return []*order.Fault{}, true
-	case errors.As(err, &list):
-	case errors.Is(err, order.ErrNotFound):
-		list = order.Faults{{Field: []string{target}, Code: order.CodeNotFound, Message: "there is no such thing"}}
-	case errors.Is(err, order.ErrFulfilled):
-		list = order.Faults{{Field: []string{target}, Code: order.CodeAlreadyFulfilled, Message: "everything was delivered already"}}
+	case known:
 	case errors.Is(err, access.ErrInvalidCredentials):
 		list = order.Faults{{Code: order.CodeInvalidCredentials, Message: "the username or the password is wrong"}}
 	case errors.As(err, &throttled):

@@ -109,6 +109,7 @@ type loaders struct {
 	syncs        *batch[*order.OfferSync]
 	health       *batch[*order.Health] // by provider
 	offers       *batch[*order.Offer]
+	bulk         *batch[*order.BulkOperation]
 	schedules    *batch[*schedule.Schedule]
 	tasks        *batch[*task.Task]
 	users        *batch[account.User]
@@ -170,6 +171,7 @@ func (r *Root) newLoaders(principal account.Principal) *loaders {
 		syncs:     single(r, principal, st.Syncs),
 		health:    single(r, principal, st.Health),
 		offers:    single(r, principal, st.OffersByID),
+		bulk:      single(r, principal, st.BulkOperations),
 		schedules: single(r, principal, st.Schedules),
 		tasks:     single(r, principal, st.Tasks),
 		users:     single(r, principal, st.Users),

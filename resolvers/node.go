@@ -89,6 +89,7 @@ func nodeKinds() map[id.Kind]nodeKind {
 		id.OfferSync:     nodesOfPointers("OfferSync", func(l *loaders) *batch[*order.OfferSync] { return l.syncs }),
 		id.RoutingPolicy: nodesOfPointers("RoutingPolicy", func(l *loaders) *batch[*routing.Policy] { return l.policies }),
 		id.LedgerEntry:   nodesOfPointers("LedgerEntry", func(l *loaders) *batch[*order.LedgerEntry] { return l.entries }),
+		id.BulkOperation: nodesOfPointers("BulkOperation", func(l *loaders) *batch[*order.BulkOperation] { return l.bulk }),
 		id.Schedule:      schedules,
 		id.Task:          nodesOfPointers("TaskResult", func(l *loaders) *batch[*task.Task] { return l.tasks }),
 		id.AuditEntry:    nodesOfValues("AuditEntry", func(l *loaders) *batch[account.AuditEntry] { return l.audit }),

@@ -1,14 +1,14 @@
 package resolvers
 
 import (
+	"bytes"
 	"context"
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
 
-	"github.com/boostress/boostress/account"
 	"github.com/boostress/boostress/fulfillment"
 	"github.com/boostress/boostress/graph"
 	"github.com/boostress/boostress/order"
@@ -68,66 +68,47 @@ func orZero[T any](given graphql.Omittable[*T]) *T {
 
 // EnableOffers lets offers be chosen.
 func (m mutation) EnableOffers(ctx context.Context, input graph.EnableOffersInput) (*graph.EnableOffersPayload, error) {
-	changed, err := m.setOffersEnabled(ctx, input.Ids, input.Filter, true)
-	faults, ok := userErrors(err)
-	if !ok {
+	b, faults, err := m.startBulk(ctx, order.BulkEnableOffers, input.IdempotencyKey, bulkOffers(input.Ids, input.Filter))
+	if err != nil {
 		return nil, err
 	}
-	return &graph.EnableOffersPayload{Offers: changed, UserErrors: faults}, nil
+	changed, err := m.changedOffers(ctx, b)
+	return &graph.EnableOffersPayload{BulkOperation: b, Offers: changed, UserErrors: faults}, err
 }
 
 // DisableOffers keeps offers from being chosen.
 func (m mutation) DisableOffers(ctx context.Context, input graph.DisableOffersInput) (*graph.DisableOffersPayload, error) {
-	changed, err := m.setOffersEnabled(ctx, input.Ids, input.Filter, false)
-	faults, ok := userErrors(err)
-	if !ok {
-		return nil, err
-	}
-	return &graph.DisableOffersPayload{Offers: changed, UserErrors: faults}, nil
-}
-
-// mostOffers is how many offers one request changes.
-const mostOffers = 1000
-
-func (m mutation) setOffersEnabled(
-	ctx context.Context, ids []uuid.UUID, filter *graph.OfferFilter, enabled bool,
-) ([]*order.Offer, error) {
-	principal, err := who(ctx)
+	b, faults, err := m.startBulk(ctx, order.BulkDisableOffers, input.IdempotencyKey, bulkOffers(input.Ids, input.Filter))
 	if err != nil {
 		return nil, err
 	}
-	field := "ids"
-	switch {
-	case (ids == nil) == (filter == nil):
-		return nil, order.Faults{{Code: order.CodeInvalid, Message: "give ids or filter, one of them"}}
-	case filter != nil:
-		field = "filter"
-		if ids, err = m.matchingOffers(ctx, principal, filter); err != nil {
-			return nil, err
-		}
-	}
-	if len(ids) > mostOffers {
-		return nil, order.Faults{{
-			Field: []string{field}, Code: order.CodeOutOfRange, Message: fmt.Sprintf("must mean at most %d offers", mostOffers),
-		}}
-	}
-	changed, err := m.options.Fulfillment.SetOffersEnabled(ctx, principal, ids, enabled)
-	if err == nil && changed == nil {
-		changed = []*order.Offer{}
-	}
-	return changed, err
+	changed, err := m.changedOffers(ctx, b)
+	return &graph.DisableOffersPayload{BulkOperation: b, Offers: changed, UserErrors: faults}, err
 }
 
-// matchingOffers returns the ids of what a filter matches, and one more than may be changed where there are too many.
-func (m mutation) matchingOffers(ctx context.Context, principal account.Principal, filter *graph.OfferFilter) ([]uuid.UUID, error) {
-	found, err := m.options.Store.OfferList(ctx, principal.AccountID, offerFilter(filter), store.Sort{},
-		store.Page{Size: mostOffers + 1})
+func bulkOffers(ids []uuid.UUID, filter *graph.OfferFilter) bulkInput {
+	selected := offerFilter(filter)
+	return bulkInput{filter != nil, store.BulkTargets{IDs: ids, Offers: &selected}}
+}
+
+// changedOffers reads the offers of a mass change that was done at once, by id.
+func (m mutation) changedOffers(ctx context.Context, b *order.BulkOperation) ([]*order.Offer, error) {
+	if b == nil || b.Total > fulfillment.FewOffers {
+		return nil, nil
+	}
+	ids, err := m.options.Store.BulkTargetIDs(ctx, b.AccountID, b.ID, b.Total)
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]uuid.UUID, len(found.Items))
-	for i, offer := range found.Items {
-		ids[i] = offer.ID
+	found, err := m.options.Store.OffersByID(ctx, b.AccountID, ids)
+	if err != nil {
+		return nil, err
 	}
-	return ids, nil
+	changed := make([]*order.Offer, 0, len(found))
+	for _, offer := range found {
+		changed = append(changed, offer)
+	}
+	slices.SortFunc(changed, func(a, b *order.Offer) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	aheadOf(ctx, m.Root, "Offer", "offers", changed)
+	return changed, nil
 }

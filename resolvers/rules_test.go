@@ -126,6 +126,24 @@ func TestRolesSeeWhatTheyMay(t *testing.T) {
 			admin,
 			operator, integrator,
 		},
+		`mutation { cancelOrders(input: {ids: ["x"]}) { userErrors { code } } }`: {
+			admin,
+			operator, integrator,
+		},
+		`mutation { cancelBulkOperation(input: {id: "x"}) { userErrors { code } } }`: {
+			admin,
+			operator, integrator,
+		},
+		`mutation { holdOrders(input: {ids: ["x"], name: "n", reason: "r"}) { userErrors { code } } }`: {
+			admin,
+			operator, integrator,
+		},
+		`mutation { releaseOrders(input: {ids: ["x"]}) { userErrors { code } } }`: {
+			admin,
+			operator, integrator,
+		},
+		`mutation { retryFulfillments(input: {ids: ["x"]}) { userErrors { code } } }`:                          {admin, operator},
+		`{ bulkOperations { nodes { state rows { nodes { code } } } } }`:                                       all,
 		`mutation { pauseProvider(input: {id: "x", reason: "r"}) { userErrors { code } } }`:                    {admin},
 		`mutation { updateOffer(input: {id: "x"}) { userErrors { code } } }`:                                   {admin},
 		`mutation { enableOffers(input: {ids: ["x"]}) { userErrors { code } } }`:                               {admin},
@@ -162,6 +180,7 @@ func TestNodesNeedTheirKindsRule(t *testing.T) {
 		id.Account: readers, id.User: admins, id.Session: admins, id.APIKey: admins, id.Order: readers, id.Line: readers,
 		id.Fulfillment: readers, id.Attempt: readers, id.Provider: readers, id.Offer: readers, id.LedgerEntry: readers,
 		id.Schedule: watchers, id.Task: watchers, id.AuditEntry: admins,
+		id.BulkOperation: readers,
 	}
 	for kind, allowed := range kinds {
 		for _, role := range account.Roles() {
@@ -174,7 +193,7 @@ func TestNodesNeedTheirKindsRule(t *testing.T) {
 			}
 		}
 	}
-	if len(kinds) != 14 {
+	if len(kinds) != 15 {
 		t.Errorf("%d kinds are tested: %v", len(kinds), slices.Collect(maps.Keys(kinds)))
 	}
 }
@@ -216,7 +235,7 @@ func TestAccountsDontSeeEachOther(t *testing.T) {
 	theirs.fill(t, s.url)
 	me := as(account.Admin, 1)
 
-	for kind := id.Account; kind <= id.AuditEntry; kind++ {
+	for kind := id.Account; kind <= id.BulkOperation; kind++ {
 		nodeID := theirs.id(kind, 0).String()
 		data := s.must(me, `query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }`, map[string]any{"id": nodeID})
 		if at(data, "node") != nil || at(data, "nodes", 0) != nil {
@@ -226,9 +245,10 @@ func TestAccountsDontSeeEachOther(t *testing.T) {
 	variables := map[string]any{
 		"order": theirs.id(id.Order, 0), "fulfillment": theirs.id(id.Fulfillment, 0), "provider": theirs.id(id.Provider, 0),
 		"offer": theirs.id(id.Offer, 0), "schedule": theirs.id(id.Schedule, 0), "task": theirs.id(id.Task, 0),
-		"key": theirs.id(id.APIKey, 0),
+		"key": theirs.id(id.APIKey, 0), "bulk": theirs.id(id.BulkOperation, 0),
 	}
-	data := s.must(me, `query($order: ID!, $fulfillment: ID!, $provider: ID!, $offer: ID!, $schedule: ID!, $task: ID!) {
+	data := s.must(me, `query($order: ID!, $fulfillment: ID!, $provider: ID!, $offer: ID!, $schedule: ID!, $task: ID!,
+		$bulk: ID!) { bulkOperation(id: $bulk) { id }
 		order(id: $order) { id } fulfillment(id: $fulfillment) { id } provider(id: $provider) { id } offer(id: $offer) { id }
 		schedule(id: $schedule) { id } taskResult(id: $task) { id }
 		events(filter: {orderId: $order}) { totalCount nodes { kind } }
@@ -266,6 +286,9 @@ func TestAccountsDontSeeEachOther(t *testing.T) {
 		"updateOffer": `mutation($offer: ID!) { updateOffer(input: {id: $offer, name: "mine"}) { offer { id } userErrors {
 			field code } } }`,
 		"enableOffers": `mutation($offer: ID!) { enableOffers(input: {ids: [$offer]}) { offers { id } userErrors { field code } } }`,
+		"cancelOrders": `mutation($order: ID!) { cancelOrders(input: {ids: [$order]}) { bulkOperation { id } userErrors { field code } } }`,
+		"cancelBulkOperation": `mutation($bulk: ID!) { cancelBulkOperation(input: {id: $bulk}) { bulkOperation { id } userErrors {
+			field code } } }`,
 		"revokeApiKey": `mutation($key: ID!) { revokeApiKey(input: {id: $key}) { apiKey { id } userErrors { field code } } }`,
 	} {
 		payload := at(s.must(me, document, variables), field)

@@ -48,6 +48,7 @@ type stand struct {
 	jar      *jar
 	access   *access.Service
 	results  *live.Results
+	service  *fulfillment.Service
 }
 
 // patientWait is long enough for every field of a slow machine under the race detector to be asked for.
@@ -75,17 +76,17 @@ func newStand(t testing.TB) *stand {
 	bell, results, hub := startLive(t, st, client, prefix)
 	s.results = results
 	s.access = access.New(st, limit.NewLogin(client, limit.LoginOptions{Prefix: prefix}), access.Options{Derive: quickDerive})
+	s.service = fulfillment.New(st, fulfillment.Options{
+		AfterCommit: func(committed fulfillment.Committed) {
+			bell.Ring()
+			results.Publish(committed.Results)
+		},
+		Capabilities: func(context.Context, order.Provider) (order.Capabilities, error) { return order.Capabilities{}, nil },
+		Adapters:     func() []string { return []string{"boostress"} },
+		Seal:         newKeyring(t),
+	})
 	s.root = resolvers.New(resolvers.Options{
-		Store: st, Access: s.access, Live: hub, Log: log, Wait: patientWait,
-		Fulfillment: fulfillment.New(st, fulfillment.Options{
-			AfterCommit: func(committed fulfillment.Committed) {
-				bell.Ring()
-				results.Publish(committed.Results)
-			},
-			Capabilities: func(context.Context, order.Provider) (order.Capabilities, error) { return order.Capabilities{}, nil },
-			Adapters:     func() []string { return []string{"boostress"} },
-			Seal:         newKeyring(t),
-		}),
+		Store: st, Access: s.access, Live: hub, Log: log, Wait: patientWait, Fulfillment: s.service,
 	})
 	s.executor = executor.New(s.root.Schema())
 	for _, extension := range []graphql.HandlerExtension{s.root.Rules(), s.root, extension.Introspection{}} {

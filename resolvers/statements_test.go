@@ -39,6 +39,8 @@ func TestStatementsDontGrowWithTheList(t *testing.T) {
 		"offers": {`{ offers(first: 100) { nodes { name provider { offers { nodes { id } } } } } }`, 3},
 		"tasks": {`{ taskResults(first: 100) { totalCount nodes { order { reference } fulfillment { status provider { name } }
 				provider { name } schedule { name } } } }`, 6},
+		"bulk operations": {`{ bulkOperations(first: 100) { totalCount nodes { state rows { totalCount nodes { code
+			target { id } } } failures: rows(filter: {outcome: [FAILED]}) { nodes { message } } } } }`, 7},
 		"events": {`{ events(first: 100) { totalCount nodes { cursor order { reference destination { name } fulfillments { nodes { id } } }
 				fulfillment { provider { name } } } } }`, 6},
 		"several pages": {`{ orders(first: 100) { nodes { a: fulfillments(first: 1) { nodes { id } } b: fulfillments(last: 1)

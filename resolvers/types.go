@@ -23,6 +23,8 @@ type (
 	syncFields        struct{ *Root }
 	changeFields      struct{ *Root }
 	offerFields       struct{ *Root }
+	bulkFields        struct{ *Root }
+	bulkRowFields     struct{ *Root }
 	taskFields        struct{ *Root }
 	sessionFields     struct{ *Root }
 	viewerFields      struct{ *Root }
@@ -84,6 +86,12 @@ func (r *Root) OfferChange() graph.OfferChangeResolver { return changeFields{r} 
 
 // Offer answers the fields of Offer.
 func (r *Root) Offer() graph.OfferResolver { return offerFields{r} }
+
+// BulkOperation answers the fields of BulkOperation.
+func (r *Root) BulkOperation() graph.BulkOperationResolver { return bulkFields{r} }
+
+// BulkRow answers the fields of BulkRow.
+func (r *Root) BulkRow() graph.BulkRowResolver { return bulkRowFields{r} }
 
 // TaskResult answers the fields of TaskResult.
 func (r *Root) TaskResult() graph.TaskResultResolver { return taskFields{r} }

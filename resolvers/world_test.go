@@ -28,7 +28,8 @@ func idOf(kind id.Kind, account, n int) uuid.UUID {
 func accountID(n int) uuid.UUID { return idOf(id.Account, n, 0) }
 
 // world fills an account: providers with two offers each, orders with two lines, each line with a fulfillment that has
-// two attempts, a decision and ledger entries; two events and a finished and a waiting task for each order.
+// two attempts, a decision and ledger entries; two events, a finished and a waiting task, and a bulk operation with two
+// rows for each order.
 type world struct {
 	account   int
 	providers int
@@ -129,6 +130,20 @@ func (w world) order(b *pgx.Batch, o int) {
 				"createdBy": "key:shop", "createdAt": "2026-03-04T05:06:07Z", "updatedAt": "2026-03-04T05:06:07Z"}`, o))
 	}
 	w.tasks(b, o)
+	w.bulk(b, o)
+}
+
+func (w world) bulk(b *pgx.Batch, o int) {
+	b.Queue(`INSERT INTO bulk_operations (id, account_id, kind, state, arguments, total, done, failed, created_by, role, test_mode,
+			created_at, started_at, finished_at)
+		VALUES ($1, $2, 'CANCEL_ORDERS', 'SUCCEEDED', '{"ids": []}', 2, 1, 1, 'key:shop', 'INTEGRATOR', false, $3, $3, $3)`,
+		w.id(id.BulkOperation, o), accountID(w.account), w.at(o))
+	for n, target := range []uuid.UUID{w.id(id.Order, o), w.id(id.Offer, o%w.providers)} {
+		b.Queue(`INSERT INTO bulk_rows (operation_id, position, account_id, target_id, outcome, code, message)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			w.id(id.BulkOperation, o), n, accountID(w.account), target, []string{"SUCCEEDED", "FAILED"}[n],
+			[]string{"", "NOT_FOUND"}[n], []string{"", "is gone"}[n])
+	}
 }
 
 func finished(status string, at time.Time) *time.Time {

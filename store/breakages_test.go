@@ -166,6 +166,27 @@ func breakages() map[string][]string {
 		"a run belongs":            {"INSERT INTO schedule_slots SELECT gen_random_uuid(), slot, task_id, fired_at FROM schedule_slots"},
 		"a slot that fired within": {"DELETE FROM task_results WHERE kind = 'RETENTION'"},
 
+		"a bulk operation that has not ended": {"DELETE FROM tasks WHERE kind = 'BULK'"},
+		"a bulk operation has ended exactly": {
+			"UPDATE bulk_operations SET finished_at = now() WHERE state = 'RUNNING'",
+			"UPDATE bulk_operations SET state = 'SUCCEEDED' WHERE state = 'RUNNING'",
+			"UPDATE bulk_operations SET state = 'PENDING' WHERE state = 'RUNNING'",
+		},
+		"a bulk operation counts": {
+			"UPDATE bulk_operations SET done = done - 1 WHERE state = 'RUNNING'",
+			"UPDATE bulk_operations SET failed = failed + 1 WHERE state = 'RUNNING'",
+			"DELETE FROM bulk_rows WHERE position = 0",
+			"UPDATE bulk_rows SET position = position + 5000",
+			"UPDATE bulk_rows SET outcome = 'SUCCEEDED', code = '' WHERE position = (SELECT max(position) FROM bulk_rows)",
+		},
+		"exactly the rows that failed": {
+			"UPDATE bulk_rows SET code = 'INVALID' WHERE outcome = 'SUCCEEDED'",
+			"UPDATE bulk_rows SET outcome = 'DONE' WHERE outcome = 'PENDING'",
+		},
+		"every bulk row belongs": {
+			"DELETE FROM bulk_operations", "UPDATE bulk_rows SET account_id = gen_random_uuid() WHERE position = 0",
+		},
+
 		"a live order at a provider is known": {"UPDATE fulfillments SET external_id = 'y' WHERE id = " + of("partial", "")},
 		"a live order at a provider is that": {
 			"UPDATE fulfillments SET status = 'CANCELED' WHERE id = " + of("partial", ""),

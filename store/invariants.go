@@ -96,7 +96,7 @@ func (r rule) check(ctx context.Context, db querier, args ...any) (Violation, er
 
 func rules(term time.Duration) []rule {
 	return slices.Concat(existenceRules(), attemptRules(), moneyRules(), quantityRules(), eventRules(), progressRules(),
-		claimRules(term), scheduleRules())
+		claimRules(term), scheduleRules(), bulkRules())
 }
 
 // existenceRules check what invariant 1 leaves to see.

@@ -182,11 +182,31 @@ func (s *scene) play() {
 	held := query[uuid.UUID](s.t, s.testStore, "SELECT id FROM orders WHERE reference = 'held'")[0]
 	_, err = s.service.HoldOrder(s.t.Context(), s.who, held, "payment", "not paid yet")
 	s.ok(err)
+	s.bulk()
 	schedule, ran := id.New(id.Schedule), id.New(id.Task)
 	for statement, args := range map[string][]any{
 		`INSERT INTO schedule_slots (schedule_id, slot, task_id, fired_at) VALUES ($1, now(), $2, now())`: {schedule, ran},
 		`INSERT INTO task_results (id, account_id, kind, queue, priority, state, attempt, max_attempts, enqueued_at, finished_at)
 			VALUES ($1, $2, 'RETENTION', 'system', 0, 'SUCCESS', 1, 25, now(), now())`: {ran, s.who.AccountID},
+	} {
+		execute(s.t, s.testStore, statement, args...)
+	}
+}
+
+// bulk is an operation that is in the midst of its rows.
+func (s *scene) bulk() {
+	s.t.Helper()
+	operation := id.New(id.BulkOperation)
+	for statement, args := range map[string][]any{
+		`INSERT INTO bulk_operations (id, account_id, kind, state, arguments, total, done, failed, created_by, role, test_mode, created_at)
+			VALUES ($1, $2, 'CANCEL_ORDERS', 'RUNNING', '{}', 4, 1, 1, 'key:test', 'ADMIN', false, now())`: {operation, s.who.AccountID},
+		`INSERT INTO bulk_rows (operation_id, position, account_id, target_id, outcome, code)
+			SELECT $1, n - 1, $2, gen_random_uuid(), (ARRAY['SUCCEEDED', 'FAILED', 'PENDING', 'PENDING'])[n],
+				CASE n WHEN 2 THEN 'NOT_FOUND' ELSE '' END
+			FROM generate_series(1, 4) n`: {operation, s.who.AccountID},
+		`INSERT INTO tasks (id, account_id, kind, queue, unique_key) VALUES ($1, $2, 'BULK', 'system', 'bulk:' || $3::uuid)`: {
+			id.New(id.Task), s.who.AccountID, operation,
+		},
 	} {
 		execute(s.t, s.testStore, statement, args...)
 	}
@@ -215,7 +235,8 @@ func (s *scene) ledger() (lines []store.LedgerLine) {
 // tables are those that tests break and mend again, each after those that it refers to.
 var tables = []string{
 	"meta", "providers", "provider_days", "offer_syncs", "offer_sync_changes", "offers", "orders", "order_lines", "fulfillments", "attempts",
-	"ledger_entries", "events", "tasks", "task_results", "schedule_slots", "idempotency_keys", "workers", "holds",
+	"ledger_entries", "events", "tasks", "task_results", "schedule_slots", "idempotency_keys", "workers", "holds", "bulk_operations",
+	"bulk_rows",
 }
 
 // keep remembers every row, and what the providers hold.

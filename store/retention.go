@@ -16,6 +16,7 @@ type Forgotten struct {
 	Receipts int64 `json:"webhookReceipts"`
 	Slots    int64 `json:"scheduleSlots"`
 	Workers  int64 `json:"workers"`
+	Bulk     int64 `json:"bulkOperations"`
 }
 
 // Keep says how long things are kept, by the database's clock.
@@ -24,6 +25,7 @@ type Keep struct {
 	Receipts time.Duration // webhook receipts, from their arrival
 	Slots    time.Duration // schedule slots, from their firing; a schedule's latest one stays
 	Workers  time.Duration // workers, from their last heartbeat
+	Bulk     time.Duration // bulk operations with their rows, from their end
 }
 
 // Forget drops what is older than what is to be kept, up to 10,000 rows of a kind in one statement. It goes on until
@@ -44,6 +46,8 @@ func (s *Store) Forget(ctx context.Context, keep Keep) (Forgotten, error) {
 		{"webhook receipts", s.queries.ForgetReceipts, keep.Receipts, &total.Receipts},
 		{"schedule slots", s.queries.ForgetSlots, keep.Slots, &total.Slots},
 		{"workers", s.queries.WorkerDelete, keep.Workers, &total.Workers},
+		{"rows of bulk operations", s.queries.BulkRowForget, keep.Bulk, new(int64)},
+		{"bulk operations", s.queries.BulkForget, keep.Bulk, &total.Bulk},
 	} {
 		for {
 			dropped, err := part.drop(ctx, now.Add(-part.keep))

@@ -105,12 +105,22 @@ func TestForget(t *testing.T) {
 			now() - n * interval '1 day' FROM generate_series(9, 12) n`,
 		`INSERT INTO workers (id, host, pid, version, queues, heartbeat_at)
 			SELECT gen_random_uuid(), '', 1, '', '{}', now() - n * interval '1 day' FROM generate_series(1, 12) n`,
+		"INSERT INTO accounts (id, name, created_at) VALUES ('00000000-0000-0000-0000-000000000001', 'default', now())",
+		`INSERT INTO bulk_operations (id, account_id, kind, state, arguments, total, created_by, role, test_mode, created_at, finished_at)
+			SELECT gen_random_uuid(), '00000000-0000-0000-0000-000000000001', 'CANCEL_ORDERS', 'CANCELED', '{}', 2, '', '', false, now(),
+			NULLIF(now() - n * interval '1 day', now()) FROM generate_series(0, 12) n`,
+		`INSERT INTO bulk_rows (operation_id, position, account_id, target_id)
+			SELECT o.id, n, o.account_id, gen_random_uuid() FROM bulk_operations o, generate_series(0, 1) n`,
 	} {
 		execute(t, st, statement)
 	}
 	const keep = 7*24*time.Hour + time.Hour
-	got, err := st.Forget(t.Context(), store.Keep{Keys: keep, Receipts: keep, Slots: keep, Workers: keep})
-	if want := (store.Forgotten{Keys: 5, Receipts: 5, Slots: 3, Workers: 5}); err != nil || got != want {
+	got, err := st.Forget(t.Context(), store.Keep{Keys: keep, Receipts: keep, Slots: keep, Workers: keep, Bulk: keep})
+	if want := (store.Forgotten{Keys: 5, Receipts: 5, Slots: 3, Workers: 5, Bulk: 5}); err != nil || got != want {
 		t.Errorf("forgot %+v, %v, want %+v", got, err, want)
+	}
+	if left := query[string](t, st, `SELECT (SELECT count(*) FROM bulk_operations) || ' ' || count(*) FROM bulk_rows r
+		JOIN bulk_operations o ON o.id = r.operation_id`); left[0] != "8 16" {
+		t.Errorf("operations and rows left: %s", left[0])
 	}
 }

@@ -19,6 +19,7 @@ const (
 	KindCheckProvider Kind = "CHECK_PROVIDER" // find out whether a provider can be reached and knows us
 	KindSyncOffers    Kind = "SYNC_OFFERS"    // compare a provider's offers with what it lists
 	KindRetention     Kind = "RETENTION"      // drop what is past its keep
+	KindBulk          Kind = "BULK"           // work off the rows of one bulk operation
 )
 
 // Queue names a lane of tasks; workers choose which lanes they serve.

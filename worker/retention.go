@@ -16,13 +16,14 @@ const (
 	keepReceipts = 30 * 24 * time.Hour
 	keepSlots    = 90 * 24 * time.Hour
 	keepWorkers  = time.Hour // after they fell silent
+	keepBulk     = 30 * 24 * time.Hour
 )
 
 // Retention returns the handler that drops what is past its keep.
 func Retention(st *store.Store) Handler {
 	return Each(func(ctx context.Context, _ task.Task) (json.RawMessage, error) {
 		forgotten, err := st.Forget(ctx, store.Keep{
-			Keys: keepKeys, Receipts: keepReceipts, Slots: keepSlots, Workers: keepWorkers,
+			Keys: keepKeys, Receipts: keepReceipts, Slots: keepSlots, Workers: keepWorkers, Bulk: keepBulk,
 		})
 		if err != nil {
 			return nil, err

@@ -30,6 +30,7 @@ func (a *app) serveWorker(ctx context.Context, group *errgroup.Group) {
 			task.KindCheckProvider: worker.CheckProvider(a.service, providers),
 			task.KindSyncOffers:    worker.SyncOffers(a.service, providers),
 			task.KindRetention:     worker.Retention(a.store),
+			task.KindBulk:          worker.Bulk(a.service),
 		},
 		AfterCommit: a.afterCommit, Version: version, Log: a.log, Metrics: a.engine,
 	})

@@ -33,6 +33,7 @@ const (
 	Hold
 	RoutingPolicy
 	OfferSync
+	BulkOperation
 )
 
 const kindByte = 15

@@ -98,9 +98,14 @@ RETURNING *;
 SELECT * FROM offers WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE;
 
 -- name: OfferSetEnabled :many
+-- Locked in one order, so that two such changes wait for each other rather than in a circle.
+WITH held AS (
+    SELECT o.id FROM offers o WHERE o.account_id = @account_id AND o.id = ANY(@ids::uuid[])
+    ORDER BY o.id FOR NO KEY UPDATE
+)
 UPDATE offers SET enabled = @enabled, vanished = false, updated_at = @now
-WHERE account_id = @account_id AND id = ANY(@ids::uuid[])
-RETURNING *;
+FROM held WHERE offers.id = held.id
+RETURNING offers.*;
 
 -- name: OfferCandidates :many
 -- With the version of the account's policies, which tells whether what is known of them still holds.

@@ -63,6 +63,35 @@ type AuditEntry struct {
 	CreatedAt time.Time
 }
 
+type BulkOperation struct {
+	ID          uuid.UUID
+	AccountID   uuid.UUID
+	Kind        string
+	State       string
+	Arguments   json.RawMessage
+	Total       int32
+	Done        int32
+	Failed      int32
+	CancelAsked bool
+	Error       string
+	CreatedBy   string
+	Role        string
+	TestMode    bool
+	CreatedAt   time.Time
+	StartedAt   *time.Time
+	FinishedAt  *time.Time
+}
+
+type BulkRow struct {
+	OperationID uuid.UUID
+	Position    int32
+	AccountID   uuid.UUID
+	TargetID    uuid.UUID
+	Outcome     string
+	Code        string
+	Message     string
+}
+
 type Fulfillment struct {
 	ID             uuid.UUID
 	AccountID      uuid.UUID
