@@ -120,6 +120,8 @@ type Hub struct {
 	ring     ring
 	readers  readers
 	watchers map[uuid.UUID]map[*ResultSubscription]struct{} // by account
+
+	hinted hinted
 }
 
 // NewHub returns a hub that reads history and listens to Redis. It does so while Run runs.
@@ -134,6 +136,7 @@ func NewHub(history History, client redis.UniversalClient, options Options) *Hub
 		ring:     ring{maxCount: options.Kept, maxBytes: keptBytes},
 		readers:  newReaders(),
 		watchers: make(map[uuid.UUID]map[*ResultSubscription]struct{}),
+		hinted:   hinted{all: make(map[uuid.UUID]map[chan struct{}]struct{})},
 	}
 }
 

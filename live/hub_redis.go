@@ -14,12 +14,16 @@ const (
 // listen takes what is published for hubs.
 func (h *Hub) listen(ctx context.Context) {
 	listener{
-		client: h.client, channels: []string{h.names.feed(), h.names.results()}, retry: h.options.Poll,
+		client: h.client, channels: []string{h.names.feed(), h.names.results(), h.names.hints()}, retry: h.options.Poll,
 		changed: func(err error) { h.heard(ctx, err) },
 		heard: func(channel, payload string) {
 			to := h.messages
-			if channel == h.names.results() {
+			switch channel {
+			case h.names.results():
 				to = h.tasks
+			case h.names.hints():
+				h.hinted.hear(payload)
+				return
 			}
 			select {
 			case <-ctx.Done():
@@ -65,6 +69,9 @@ func (h *Hub) want(ctx context.Context) {
 		}
 		if watches {
 			h.wish(ctx, h.names.resultsWanted())
+		}
+		if h.hinted.watched() {
+			h.wish(ctx, h.names.hintsWanted())
 		}
 		if rung && follows {
 			asking, cancel := context.WithTimeout(ctx, redisTimeout)

@@ -17,3 +17,9 @@ func (n names) feedWanted() string { return n.prefix + "boostress:{live}:feed:wa
 
 // resultsWanted is feedWanted for finished tasks.
 func (n names) resultsWanted() string { return n.prefix + "boostress:{live}:results:wanted" }
+
+// hints is the channel that carries the ids of what changed.
+func (n names) hints() string { return n.prefix + "boostress:{live}:hints" }
+
+// hintsWanted is feedWanted for hints.
+func (n names) hintsWanted() string { return n.prefix + "boostress:{live}:hints:wanted" }

@@ -190,3 +190,55 @@ func TestOffersChangeAtOnceAndAsOperation(t *testing.T) {
 		t.Errorf("the same request again (-first +again):\n%s", diff)
 	}
 }
+
+func TestBulkOperationProgressed(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	world{account: 1, providers: 1, orders: 1}.fill(t, s.url)
+	world{account: 2}.fill(t, s.url)
+	execute(t, s.url, `INSERT INTO offers (id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency,
+			created_at, updated_at)
+		SELECT gen_random_uuid(), account_id, id, 'bulk ' || n, 'Poster', 'bulk', 'none', 1, currency, now(), now()
+		FROM providers, generate_series(1, 1050) n`)
+	admin := as(account.Admin, 1)
+	made := at(s.must(admin, `mutation { disableOffers(input: {filter: {category: ["bulk"]}}) { offers { id } bulkOperation { id state } } }`, nil),
+		"disableOffers")
+	if at(made, "offers") != nil || at(made, "bulkOperation", "state") != "PENDING" {
+		t.Fatalf("many offers: %v", made)
+	}
+	const document = `subscription($id: ID!) { bulkOperationProgressed(id: $id) { state done total } }`
+	ids := map[string]any{"id": at(made, "bulkOperation", "id")}
+	for name, refused := range map[string]*watch{
+		"unknown": s.watch(t, admin, document, map[string]any{"id": "x"}), "another's": s.watch(t, as(account.Admin, 2), document, ids),
+	} {
+		if refused.event() != nil || refused.refused != "BAD_USER_INPUT" {
+			t.Errorf("%s: refused with %q", name, refused.refused)
+		}
+	}
+	one, other := s.watch(t, admin, document, ids), s.watch(t, as(account.Viewer, 1), document, ids)
+	for _, w := range []*watch{one, other} {
+		if first := at(w.event(), "bulkOperationProgressed"); at(first, "state") != "PENDING" || fmt.Sprint(at(first, "done")) != "0" {
+			t.Errorf("first comes %v", first)
+		}
+	}
+	worked := make(chan struct{})
+	go func() {
+		defer close(worked)
+		s.workBulk(nil)
+	}()
+	for _, w := range []*watch{one, other} {
+		last := -1.0
+		for state := any(""); state != "SUCCEEDED"; {
+			now := at(w.event(), "bulkOperationProgressed")
+			done, ok := at(now, "done").(float64)
+			if state = at(now, "state"); !ok || done <= last {
+				t.Fatalf("after %v comes %v", last, now)
+			}
+			last = done
+		}
+		if last != 1050 {
+			t.Errorf("the last tells %v", last)
+		}
+	}
+	<-worked
+}

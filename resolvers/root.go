@@ -35,11 +35,12 @@ type Options struct {
 // Root answers every field that reads or changes something. As a gqlgen extension, which it must be used as, it gives each
 // operation, and each event of a subscription, loaders of its own.
 type Root struct {
-	options Options
-	rules   *Rules
-	nodes   map[id.Kind]nodeKind
-	links   map[string]link
-	counts  counts
+	options  Options
+	rules    *Rules
+	nodes    map[id.Kind]nodeKind
+	links    map[string]link
+	counts   counts
+	progress progresses
 }
 
 const defaultWait = time.Millisecond
@@ -61,7 +62,10 @@ func New(options Options) *Root {
 	if options.Clock == nil {
 		options.Clock = time.Now
 	}
-	r := &Root{options: options, nodes: nodeKinds(), links: newLinks(), counts: counts{shared: make(map[uuid.UUID]*sharedCount)}}
+	r := &Root{
+		options: options, nodes: nodeKinds(), links: newLinks(), counts: counts{shared: make(map[uuid.UUID]*sharedCount)},
+		progress: progresses{shared: make(map[uuid.UUID]*sharedBulk)},
+	}
 	r.rules = NewRules(r.Schema().Schema())
 	return r
 }

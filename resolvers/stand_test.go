@@ -73,13 +73,14 @@ func newStand(t testing.TB) *stand {
 	client := redis.NewClient(options)
 	t.Cleanup(func() { _ = client.Close() })
 	log := slog.New(slog.NewTextHandler(s.log, nil))
-	bell, results, hub := startLive(t, st, client, prefix)
+	bell, results, hints, hub := startLive(t, st, client, prefix)
 	s.results = results
 	s.access = access.New(st, limit.NewLogin(client, limit.LoginOptions{Prefix: prefix}), access.Options{Derive: quickDerive})
 	s.service = fulfillment.New(st, fulfillment.Options{
 		AfterCommit: func(committed fulfillment.Committed) {
 			bell.Ring()
 			results.Publish(committed.Results)
+			hints.Publish(committed.Operations)
 		},
 		Capabilities: func(context.Context, order.Provider) (order.Capabilities, error) { return order.Capabilities{}, nil },
 		Adapters:     func() []string { return []string{"boostress"} },
@@ -98,7 +99,9 @@ func newStand(t testing.TB) *stand {
 }
 
 // startLive runs the live feed of one process.
-func startLive(t testing.TB, st *store.Store, client redis.UniversalClient, prefix string) (*live.Bell, *live.Results, *live.Hub) {
+func startLive(
+	t testing.TB, st *store.Store, client redis.UniversalClient, prefix string,
+) (*live.Bell, *live.Results, *live.Hints, *live.Hub) {
 	t.Helper()
 	cursors, err := live.NewCursors([]byte("a key that only tests use"))
 	if err != nil {
@@ -106,12 +109,13 @@ func startLive(t testing.TB, st *store.Store, client redis.UniversalClient, pref
 	}
 	options := live.Options{Cursors: cursors, Prefix: prefix}
 	bell, results, hub := live.NewBell(client, options), live.NewResults(client, options), live.NewHub(st, client, options)
+	hints := live.NewHints(client, options)
 	relay := live.NewRelay(st, client, func(ctx context.Context, do func(context.Context) error) (bool, error) {
 		return st.Lead(ctx, "relay", do)
 	}, options)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{bell.Run, results.Run, hub.Run, relay.Run} {
+	for _, run := range []func(context.Context) error{bell.Run, results.Run, hints.Run, hub.Run, relay.Run} {
 		running.Go(func() {
 			if err := run(ctx); err != nil {
 				t.Error(err)
@@ -122,7 +126,7 @@ func startLive(t testing.TB, st *store.Store, client redis.UniversalClient, pref
 		cancel()
 		running.Wait()
 	})
-	return bell, results, hub
+	return bell, results, hints, hub
 }
 
 func newKeyring(t testing.TB) *seal.Keyring {

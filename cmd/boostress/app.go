@@ -41,6 +41,7 @@ type app struct {
 	announcer *worker.Announcer
 	bell      *live.Bell
 	results   *live.Results
+	hints     *live.Hints
 	live      live.Options
 	lists     *worker.Lists
 	engine    *worker.Metrics
@@ -141,6 +142,7 @@ func (a *app) afterCommit(committed fulfillment.Committed) {
 		a.bell.Ring()
 	}
 	a.results.Publish(committed.Results)
+	a.hints.Publish(committed.Operations)
 }
 
 // wireLive builds both ends of the live feed. Every process that has the same secret key reads the same cursors.
@@ -152,6 +154,7 @@ func (a *app) wireLive() error {
 	}
 	a.live = live.Options{Cursors: cursors, Log: a.log, Metrics: live.NewMetrics(a.metrics)}
 	a.bell, a.results = live.NewBell(a.redis, a.live), live.NewResults(a.redis, a.live)
+	a.hints = live.NewHints(a.redis, a.live)
 	return nil
 }
 

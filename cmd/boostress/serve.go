@@ -64,6 +64,7 @@ func (a *app) serve(ctx context.Context, roles []string, listener net.Listener) 
 	background.Go(func() error { return a.announcer.Run(support) })
 	background.Go(func() error { return a.bell.Run(support) })
 	background.Go(func() error { return a.results.Run(support) })
+	background.Go(func() error { return a.hints.Run(support) })
 	background.Go(func() error { return a.access.Run(support) })
 
 	group, ctx := errgroup.WithContext(ctx)
