@@ -155,6 +155,82 @@ type AuditEntrySort struct {
 	Direction SortDirection `json:"direction"`
 }
 
+// A page of bulk operations.
+type BulkOperationConnection struct {
+	// The bulk operations of this page.
+	Nodes []*order.BulkOperation `json:"nodes"`
+	// The bulk operations of this page, each with its cursor.
+	Edges []*BulkOperationEdge `json:"edges"`
+	// Where this page lies in the list.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many there are in the whole list. Counted only when it is asked for.
+	TotalCount int `json:"totalCount"`
+}
+
+// One of the bulk operations of a page.
+type BulkOperationEdge struct {
+	// Its place in the list, for after and before.
+	Cursor string `json:"cursor"`
+	// The thing itself.
+	Node *order.BulkOperation `json:"node"`
+}
+
+// Which bulk operations. What is given must all be true of them.
+type BulkOperationFilter struct {
+	// One of these kinds.
+	Kind []order.BulkKind `json:"kind,omitempty"`
+	// One of these states.
+	State []order.BulkState `json:"state,omitempty"`
+}
+
+// How bulk operations are sorted.
+type BulkOperationSort struct {
+	// By what.
+	Field BulkOperationSortField `json:"field"`
+	// In which direction.
+	Direction SortDirection `json:"direction"`
+}
+
+// A page of rows of a bulk operation.
+type BulkRowConnection struct {
+	// The rows of this page.
+	Nodes []*order.BulkRow `json:"nodes"`
+	// The rows of this page, each with its cursor.
+	Edges []*BulkRowEdge `json:"edges"`
+	// Where this page lies in the list.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many there are in the whole list. Counted only when it is asked for.
+	TotalCount int `json:"totalCount"`
+}
+
+// One of the rows of a page.
+type BulkRowEdge struct {
+	// Its place in the list, for after and before.
+	Cursor string `json:"cursor"`
+	// The thing itself.
+	Node *order.BulkRow `json:"node"`
+}
+
+// Which rows. What is given must all be true of them.
+type BulkRowFilter struct {
+	// One of these outcomes.
+	Outcome []order.BulkOutcome `json:"outcome,omitempty"`
+}
+
+// Which bulk operation is stopped.
+type CancelBulkOperationInput struct {
+	// The operation's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of cancelBulkOperation.
+type CancelBulkOperationPayload struct {
+	// The operation; null where the caller may not stop it.
+	BulkOperation *order.BulkOperation `json:"bulkOperation,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // Which fulfillment is canceled.
 type CancelFulfillmentInput struct {
 	// The fulfillment's id.
@@ -179,6 +255,24 @@ type CancelOrderInput struct {
 type CancelOrderPayload struct {
 	// The order; null where it can't be canceled.
 	Order *order.Order `json:"order,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// Which orders are canceled: ids or filter, not both.
+type CancelOrdersInput struct {
+	// These orders: at most 1,000.
+	Ids []uuid.UUID `json:"ids,omitempty"`
+	// All orders that it matches when the operation is made: at most 1,000,000.
+	Filter *OrderFilter `json:"filter,omitempty"`
+	// Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's operation.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// What became of cancelOrders.
+type CancelOrdersPayload struct {
+	// The operation that works the orders off; null where it was refused.
+	BulkOperation *order.BulkOperation `json:"bulkOperation,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
 }
@@ -379,14 +473,18 @@ type DeleteProviderPayload struct {
 type DisableOffersInput struct {
 	// These offers: at most 1,000.
 	Ids []uuid.UUID `json:"ids,omitempty"`
-	// All offers that it matches: at most 1,000.
+	// All offers that it matches when the operation is made: at most 1,000,000.
 	Filter *OfferFilter `json:"filter,omitempty"`
+	// Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's operation.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 }
 
 // What became of disableOffers.
 type DisableOffersPayload struct {
-	// The offers, by id; null where the change was refused.
+	// The offers, by id, where they are at most 1,000: these are changed at once. Null where there are more, or the change was refused.
 	Offers []*order.Offer `json:"offers,omitempty"`
+	// The operation that changes the offers, or has changed them; null where it was refused.
+	BulkOperation *order.BulkOperation `json:"bulkOperation,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
 }
@@ -409,14 +507,18 @@ type DiscardOfferSyncPayload struct {
 type EnableOffersInput struct {
 	// These offers: at most 1,000.
 	Ids []uuid.UUID `json:"ids,omitempty"`
-	// All offers that it matches: at most 1,000.
+	// All offers that it matches when the operation is made: at most 1,000,000.
 	Filter *OfferFilter `json:"filter,omitempty"`
+	// Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's operation.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 }
 
 // What became of enableOffers.
 type EnableOffersPayload struct {
-	// The offers, by id; null where the change was refused.
+	// The offers, by id, where they are at most 1,000: these are changed at once. Null where there are more, or the change was refused.
 	Offers []*order.Offer `json:"offers,omitempty"`
+	// The operation that changes the offers, or has changed them; null where it was refused.
+	BulkOperation *order.BulkOperation `json:"bulkOperation,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
 }
@@ -497,6 +599,28 @@ type HoldOrderInput struct {
 type HoldOrderPayload struct {
 	// The order; null where it was not held.
 	Order *order.Order `json:"order,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// Which orders are held, and why: ids or filter, not both.
+type HoldOrdersInput struct {
+	// These orders: at most 1,000.
+	Ids []uuid.UUID `json:"ids,omitempty"`
+	// All orders that it matches when the operation is made: at most 1,000,000.
+	Filter *OrderFilter `json:"filter,omitempty"`
+	// What to call the hold, e.g. "payment": at most 120 characters, unique among the open ones of an order.
+	Name string `json:"name"`
+	// Why: at most 2,000 characters.
+	Reason string `json:"reason"`
+	// Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's operation.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// What became of holdOrders.
+type HoldOrdersPayload struct {
+	// The operation that works the orders off; null where it was refused.
+	BulkOperation *order.BulkOperation `json:"bulkOperation,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
 }
@@ -863,6 +987,26 @@ type ReleaseOrderPayload struct {
 	UserErrors []*order.Fault `json:"userErrors"`
 }
 
+// Which holds of which orders end: ids or filter, not both.
+type ReleaseOrdersInput struct {
+	// These orders: at most 1,000.
+	Ids []uuid.UUID `json:"ids,omitempty"`
+	// All orders that it matches when the operation is made: at most 1,000,000.
+	Filter *OrderFilter `json:"filter,omitempty"`
+	// The holds' name; without it every one ends.
+	Name *string `json:"name,omitempty"`
+	// Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's operation.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// What became of releaseOrders.
+type ReleaseOrdersPayload struct {
+	// The operation that works the orders off; null where it was refused.
+	BulkOperation *order.BulkOperation `json:"bulkOperation,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // Which fulfillment goes to another provider.
 type RerouteFulfillmentInput struct {
 	// The fulfillment's id.
@@ -939,6 +1083,24 @@ type RetryFulfillmentInput struct {
 type RetryFulfillmentPayload struct {
 	// The fulfillment, or the one that replaces it; null where that can't be done.
 	Fulfillment *order.Fulfillment `json:"fulfillment,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// Which fulfillments are tried again: ids or filter, not both.
+type RetryFulfillmentsInput struct {
+	// These fulfillments: at most 1,000.
+	Ids []uuid.UUID `json:"ids,omitempty"`
+	// All fulfillments that it matches when the operation is made: at most 1,000,000.
+	Filter *FulfillmentFilter `json:"filter,omitempty"`
+	// Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's operation.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// What became of retryFulfillments.
+type RetryFulfillmentsPayload struct {
+	// The operation that works the fulfillments off; null where it was refused.
+	BulkOperation *order.BulkOperation `json:"bulkOperation,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
 }
@@ -1684,6 +1846,61 @@ func (e *AuditEntrySortField) UnmarshalJSON(b []byte) error {
 }
 
 func (e AuditEntrySortField) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What bulk operations can be sorted by.
+type BulkOperationSortField string
+
+const (
+	// When they were asked for.
+	BulkOperationSortFieldCreatedAt BulkOperationSortField = "CREATED_AT"
+)
+
+var AllBulkOperationSortField = []BulkOperationSortField{
+	BulkOperationSortFieldCreatedAt,
+}
+
+func (e BulkOperationSortField) IsValid() bool {
+	switch e {
+	case BulkOperationSortFieldCreatedAt:
+		return true
+	}
+	return false
+}
+
+func (e BulkOperationSortField) String() string {
+	return string(e)
+}
+
+func (e *BulkOperationSortField) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = BulkOperationSortField(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid BulkOperationSortField", str)
+	}
+	return nil
+}
+
+func (e BulkOperationSortField) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *BulkOperationSortField) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e BulkOperationSortField) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -330,11 +330,16 @@ func (q *Queries) OfferLockCooling(ctx context.Context, ids []uuid.UUID) ([]Offe
 }
 
 const offerSetEnabled = `-- name: OfferSetEnabled :many
+WITH held AS (
+    SELECT o.id FROM offers o WHERE o.account_id = $3 AND o.id = ANY($4::uuid[])
+    ORDER BY o.id FOR NO KEY UPDATE
+)
 UPDATE offers SET enabled = $1, vanished = false, updated_at = $2
-WHERE account_id = $3 AND id = ANY($4::uuid[])
-RETURNING id, account_id, provider_id, external_id, name, category, service_type, unit_price, currency, min_quantity, max_quantity, available_from, available_until, sla_ms, cool_down_ms, enabled, created_at, updated_at, regions, priority, weight, given_at, vanished
+FROM held WHERE offers.id = held.id
+RETURNING offers.id, offers.account_id, offers.provider_id, offers.external_id, offers.name, offers.category, offers.service_type, offers.unit_price, offers.currency, offers.min_quantity, offers.max_quantity, offers.available_from, offers.available_until, offers.sla_ms, offers.cool_down_ms, offers.enabled, offers.created_at, offers.updated_at, offers.regions, offers.priority, offers.weight, offers.given_at, offers.vanished
 `
 
+// Locked in one order, so that two such changes wait for each other rather than in a circle.
 func (q *Queries) OfferSetEnabled(ctx context.Context, enabled bool, now time.Time, accountID uuid.UUID, ids []uuid.UUID) ([]Offer, error) {
 	rows, err := q.db.Query(ctx, offerSetEnabled,
 		enabled,
