@@ -38,6 +38,8 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	Attempt() AttemptResolver
+	BulkOperation() BulkOperationResolver
+	BulkRow() BulkRowResolver
 	Fulfillment() FulfillmentResolver
 	LedgerEntry() LedgerEntryResolver
 	Mutation() MutationResolver
@@ -74,6 +76,12 @@ type ComplexityRoot struct {
 type AttemptResolver interface {
 	Provider(ctx context.Context, obj *order.Attempt) (*order.Provider, error)
 }
+type BulkOperationResolver interface {
+	Rows(ctx context.Context, obj *order.BulkOperation, filter *BulkRowFilter, first *int, after *string, last *int, before *string) (*BulkRowConnection, error)
+}
+type BulkRowResolver interface {
+	Target(ctx context.Context, obj *order.BulkRow) (Node, error)
+}
 type FulfillmentResolver interface {
 	Order(ctx context.Context, obj *order.Fulfillment) (*order.Order, error)
 	Line(ctx context.Context, obj *order.Fulfillment) (*order.Line, error)
@@ -96,18 +104,22 @@ type MutationResolver interface {
 	CreateOrder(ctx context.Context, input order.Draft) (*CreateOrderPayload, error)
 	CreateOrders(ctx context.Context, input CreateOrdersInput) (*CreateOrdersPayload, error)
 	CancelOrder(ctx context.Context, input CancelOrderInput) (*CancelOrderPayload, error)
+	CancelOrders(ctx context.Context, input CancelOrdersInput) (*CancelOrdersPayload, error)
 	PlaceOrder(ctx context.Context, input PlaceOrderInput) (*PlaceOrderPayload, error)
 	UpdateOrder(ctx context.Context, input UpdateOrderInput) (*UpdateOrderPayload, error)
 	HoldOrder(ctx context.Context, input HoldOrderInput) (*HoldOrderPayload, error)
 	ReleaseOrder(ctx context.Context, input ReleaseOrderInput) (*ReleaseOrderPayload, error)
 	ExpediteOrder(ctx context.Context, input ExpediteOrderInput) (*ExpediteOrderPayload, error)
 	AddOrderNote(ctx context.Context, input AddOrderNoteInput) (*AddOrderNotePayload, error)
+	HoldOrders(ctx context.Context, input HoldOrdersInput) (*HoldOrdersPayload, error)
+	ReleaseOrders(ctx context.Context, input ReleaseOrdersInput) (*ReleaseOrdersPayload, error)
 	RetryFulfillment(ctx context.Context, input RetryFulfillmentInput) (*RetryFulfillmentPayload, error)
 	RerouteFulfillment(ctx context.Context, input RerouteFulfillmentInput) (*RerouteFulfillmentPayload, error)
 	CancelFulfillment(ctx context.Context, input CancelFulfillmentInput) (*CancelFulfillmentPayload, error)
 	ResolveFulfillment(ctx context.Context, input ResolveFulfillmentInput) (*ResolveFulfillmentPayload, error)
 	SplitFulfillment(ctx context.Context, input SplitFulfillmentInput) (*SplitFulfillmentPayload, error)
 	RescheduleFulfillment(ctx context.Context, input RescheduleFulfillmentInput) (*RescheduleFulfillmentPayload, error)
+	RetryFulfillments(ctx context.Context, input RetryFulfillmentsInput) (*RetryFulfillmentsPayload, error)
 	CreateProvider(ctx context.Context, input CreateProviderInput) (*CreateProviderPayload, error)
 	UpdateProvider(ctx context.Context, input UpdateProviderInput) (*UpdateProviderPayload, error)
 	PauseProvider(ctx context.Context, input PauseProviderInput) (*PauseProviderPayload, error)
@@ -123,6 +135,7 @@ type MutationResolver interface {
 	DisableOffers(ctx context.Context, input DisableOffersInput) (*DisableOffersPayload, error)
 	CreateRoutingPolicy(ctx context.Context, input CreateRoutingPolicyInput) (*CreateRoutingPolicyPayload, error)
 	PublishRoutingPolicy(ctx context.Context, input PublishRoutingPolicyInput) (*PublishRoutingPolicyPayload, error)
+	CancelBulkOperation(ctx context.Context, input CancelBulkOperationInput) (*CancelBulkOperationPayload, error)
 	SignIn(ctx context.Context, input SignInInput) (*SignInPayload, error)
 	SignOut(ctx context.Context) (*SignOutPayload, error)
 	CreateAPIKey(ctx context.Context, input CreateAPIKeyInput) (*CreateAPIKeyPayload, error)
@@ -192,6 +205,8 @@ type QueryResolver interface {
 	Users(ctx context.Context, filter *UserFilter, orderBy *UserSort, first *int, after *string, last *int, before *string) (*UserConnection, error)
 	Sessions(ctx context.Context, filter *SessionFilter, orderBy *SessionSort, first *int, after *string, last *int, before *string) (*SessionConnection, error)
 	AuditEntries(ctx context.Context, filter *AuditEntryFilter, orderBy *AuditEntrySort, first *int, after *string, last *int, before *string) (*AuditEntryConnection, error)
+	BulkOperation(ctx context.Context, id uuid.UUID) (*order.BulkOperation, error)
+	BulkOperations(ctx context.Context, filter *BulkOperationFilter, orderBy *BulkOperationSort, first *int, after *string, last *int, before *string) (*BulkOperationConnection, error)
 	Statistics(ctx context.Context) (*Statistics, error)
 }
 type RoutingCandidateResolver interface {
@@ -226,6 +241,7 @@ type SubscriptionResolver interface {
 	OrdersChanged(ctx context.Context, filter *OrderFilter, after *string) (<-chan *order.Event, error)
 	FulfillmentChanged(ctx context.Context, id uuid.UUID) (<-chan *order.Fulfillment, error)
 	TaskResultRecorded(ctx context.Context, filter *TaskResultFilter) (<-chan *task.Task, error)
+	BulkOperationProgressed(ctx context.Context, id uuid.UUID) (<-chan *order.BulkOperation, error)
 	StatisticsUpdated(ctx context.Context, every *time.Duration) (<-chan *Statistics, error)
 }
 type TaskResultResolver interface {
@@ -271,8 +287,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ApproveOfferSyncInput", ec.unmarshalInputApproveOfferSyncInput),
 			graphql.NewInputUnmarshaler("AuditEntryFilter", ec.unmarshalInputAuditEntryFilter),
 			graphql.NewInputUnmarshaler("AuditEntrySort", ec.unmarshalInputAuditEntrySort),
+			graphql.NewInputUnmarshaler("BulkOperationFilter", ec.unmarshalInputBulkOperationFilter),
+			graphql.NewInputUnmarshaler("BulkOperationSort", ec.unmarshalInputBulkOperationSort),
+			graphql.NewInputUnmarshaler("BulkRowFilter", ec.unmarshalInputBulkRowFilter),
+			graphql.NewInputUnmarshaler("CancelBulkOperationInput", ec.unmarshalInputCancelBulkOperationInput),
 			graphql.NewInputUnmarshaler("CancelFulfillmentInput", ec.unmarshalInputCancelFulfillmentInput),
 			graphql.NewInputUnmarshaler("CancelOrderInput", ec.unmarshalInputCancelOrderInput),
+			graphql.NewInputUnmarshaler("CancelOrdersInput", ec.unmarshalInputCancelOrdersInput),
 			graphql.NewInputUnmarshaler("CheckProviderInput", ec.unmarshalInputCheckProviderInput),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
 			graphql.NewInputUnmarshaler("CreateOfferInput", ec.unmarshalInputCreateOfferInput),
@@ -289,6 +310,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("FulfillmentFilter", ec.unmarshalInputFulfillmentFilter),
 			graphql.NewInputUnmarshaler("FulfillmentSort", ec.unmarshalInputFulfillmentSort),
 			graphql.NewInputUnmarshaler("HoldOrderInput", ec.unmarshalInputHoldOrderInput),
+			graphql.NewInputUnmarshaler("HoldOrdersInput", ec.unmarshalInputHoldOrdersInput),
 			graphql.NewInputUnmarshaler("MoneyInput", ec.unmarshalInputMoneyInput),
 			graphql.NewInputUnmarshaler("OfferFilter", ec.unmarshalInputOfferFilter),
 			graphql.NewInputUnmarshaler("OfferSort", ec.unmarshalInputOfferSort),
@@ -306,11 +328,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ProviderSort", ec.unmarshalInputProviderSort),
 			graphql.NewInputUnmarshaler("PublishRoutingPolicyInput", ec.unmarshalInputPublishRoutingPolicyInput),
 			graphql.NewInputUnmarshaler("ReleaseOrderInput", ec.unmarshalInputReleaseOrderInput),
+			graphql.NewInputUnmarshaler("ReleaseOrdersInput", ec.unmarshalInputReleaseOrdersInput),
 			graphql.NewInputUnmarshaler("RerouteFulfillmentInput", ec.unmarshalInputRerouteFulfillmentInput),
 			graphql.NewInputUnmarshaler("RescheduleFulfillmentInput", ec.unmarshalInputRescheduleFulfillmentInput),
 			graphql.NewInputUnmarshaler("ResolveFulfillmentInput", ec.unmarshalInputResolveFulfillmentInput),
 			graphql.NewInputUnmarshaler("ResumeProviderInput", ec.unmarshalInputResumeProviderInput),
 			graphql.NewInputUnmarshaler("RetryFulfillmentInput", ec.unmarshalInputRetryFulfillmentInput),
+			graphql.NewInputUnmarshaler("RetryFulfillmentsInput", ec.unmarshalInputRetryFulfillmentsInput),
 			graphql.NewInputUnmarshaler("RevokeApiKeyInput", ec.unmarshalInputRevokeApiKeyInput),
 			graphql.NewInputUnmarshaler("RoutingPolicyFilter", ec.unmarshalInputRoutingPolicyFilter),
 			graphql.NewInputUnmarshaler("RoutingPolicySort", ec.unmarshalInputRoutingPolicySort),
@@ -539,6 +563,8 @@ enum UserErrorCode {
   FORBIDDEN
   "Too many tries: wait."
   RATE_LIMITED
+  "It failed for no reason that the input could mend; the log tells. Only of rows of a bulk operation."
+  INTERNAL
 }
 
 # ------------------------------------------------------------------------------------------------------------------ roots
@@ -786,6 +812,26 @@ type Query @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
     "Only what comes before this cursor."
     before: String
   ): AuditEntryConnection! @allow(roles: [ADMIN])
+  "A bulk operation by its id."
+  bulkOperation(
+    "The operation's id."
+    id: ID!
+  ): BulkOperation
+  "The account's bulk operations, the newest first unless asked otherwise."
+  bulkOperations(
+    "Which operations; all without it."
+    filter: BulkOperationFilter
+    "In which order; equals are sorted by id."
+    orderBy: BulkOperationSort = {field: CREATED_AT, direction: DESC}
+    "How many from the start of the list: 1 to 100; 20 where neither first nor last is given."
+    first: Int
+    "Only what comes after this cursor."
+    after: String
+    "How many from the end of the list: 1 to 100; not together with first."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): BulkOperationConnection!
   "How the account's work stands, counted now."
   statistics: Statistics! @allow(roles: [ADMIN, OPERATOR, VIEWER])
 }
@@ -807,6 +853,11 @@ type Mutation @allow(roles: [ADMIN]) {
     "Which order."
     input: CancelOrderInput!
   ): CancelOrderPayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
+  "Cancels many orders, each as cancelOrder does and on its own merits."
+  cancelOrders(
+    "Which orders."
+    input: CancelOrdersInput!
+  ): CancelOrdersPayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
   "Places a draft. Placing what is placed already changes nothing."
   placeOrder(
     "Which draft."
@@ -843,6 +894,16 @@ type Mutation @allow(roles: [ADMIN]) {
     "Which order, and what is remarked."
     input: AddOrderNoteInput!
   ): AddOrderNotePayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
+  "Holds many orders, each as holdOrder does and on its own merits."
+  holdOrders(
+    "Which orders, and why."
+    input: HoldOrdersInput!
+  ): HoldOrdersPayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
+  "Ends holds of many orders, each as releaseOrder does and on its own merits."
+  releaseOrders(
+    "Which holds of which orders."
+    input: ReleaseOrdersInput!
+  ): ReleaseOrdersPayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
   """
   Tries a fulfillment again now. What waits for a provider is sent, what is UNKNOWN is asked after. What has failed or was
   canceled is replaced by a new fulfillment of the part that never arrived, which is answered and reopens the order.
@@ -879,6 +940,11 @@ type Mutation @allow(roles: [ADMIN]) {
     "Which fulfillment, and when."
     input: RescheduleFulfillmentInput!
   ): RescheduleFulfillmentPayload! @allow(roles: [ADMIN, OPERATOR])
+  "Tries many fulfillments again, each as retryFulfillment does and on its own merits."
+  retryFulfillments(
+    "Which fulfillments."
+    input: RetryFulfillmentsInput!
+  ): RetryFulfillmentsPayload! @allow(roles: [ADMIN, OPERATOR])
   "Adds a provider."
   createProvider(
     "What it is and how it is reached."
@@ -954,6 +1020,14 @@ type Mutation @allow(roles: [ADMIN]) {
     "Which version."
     input: PublishRoutingPolicyInput!
   ): PublishRoutingPolicyPayload!
+  """
+  Stops a bulk operation: at once where nothing works on it, else before its next rows. What is done stays done. Stopping one
+  that has ended changes nothing.
+  """
+  cancelBulkOperation(
+    "Which operation."
+    input: CancelBulkOperationInput!
+  ): CancelBulkOperationPayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
   "Begins a browser session, held by an HttpOnly cookie."
   signIn(
     "Who."
@@ -1002,6 +1076,14 @@ type Subscription @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
     "Which runs; all without it."
     filter: TaskResultFilter
   ): TaskResult! @allow(roles: [ADMIN, OPERATOR, VIEWER])
+  """
+  A bulk operation as it is now, and again as it gets further. Steps that come close together may be seen as one. It stays open
+  when the operation has ended; nothing comes after that.
+  """
+  bulkOperationProgressed(
+    "The operation's id."
+    id: ID!
+  ): BulkOperation!
   "How the account's work stands, counted again and again."
   statisticsUpdated(
     "How often: at least every second, every five seconds where not given."
@@ -1419,6 +1501,66 @@ input CancelOrderInput {
 type CancelOrderPayload @allow(roles: [ADMIN, OPERATOR, INTEGRATOR]) {
   "The order; null where it can't be canceled."
   order: Order
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which orders are canceled: ids or filter, not both."
+input CancelOrdersInput {
+  "These orders: at most 1,000."
+  ids: [ID!]
+  "All orders that it matches when the operation is made: at most 1,000,000."
+  filter: OrderFilter
+  "Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's operation."
+  idempotencyKey: String
+}
+
+"What became of cancelOrders."
+type CancelOrdersPayload @allow(roles: [ADMIN, OPERATOR, INTEGRATOR]) {
+  "The operation that works the orders off; null where it was refused."
+  bulkOperation: BulkOperation
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which orders are held, and why: ids or filter, not both."
+input HoldOrdersInput {
+  "These orders: at most 1,000."
+  ids: [ID!]
+  "All orders that it matches when the operation is made: at most 1,000,000."
+  filter: OrderFilter
+  "What to call the hold, e.g. \"payment\": at most 120 characters, unique among the open ones of an order."
+  name: String!
+  "Why: at most 2,000 characters."
+  reason: String!
+  "Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's operation."
+  idempotencyKey: String
+}
+
+"What became of holdOrders."
+type HoldOrdersPayload @allow(roles: [ADMIN, OPERATOR, INTEGRATOR]) {
+  "The operation that works the orders off; null where it was refused."
+  bulkOperation: BulkOperation
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which holds of which orders end: ids or filter, not both."
+input ReleaseOrdersInput {
+  "These orders: at most 1,000."
+  ids: [ID!]
+  "All orders that it matches when the operation is made: at most 1,000,000."
+  filter: OrderFilter
+  "The holds' name; without it every one ends."
+  name: String
+  "Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's operation."
+  idempotencyKey: String
+}
+
+"What became of releaseOrders."
+type ReleaseOrdersPayload @allow(roles: [ADMIN, OPERATOR, INTEGRATOR]) {
+  "The operation that works the orders off; null where it was refused."
+  bulkOperation: BulkOperation
   "What is wrong with the input."
   userErrors: [UserError!]!
 }
@@ -1951,6 +2093,24 @@ enum Reconciliation {
   LOOKUP
   "The provider can't be asked: a person looks there, and resolves it."
   MANUAL
+}
+
+"Which fulfillments are tried again: ids or filter, not both."
+input RetryFulfillmentsInput {
+  "These fulfillments: at most 1,000."
+  ids: [ID!]
+  "All fulfillments that it matches when the operation is made: at most 1,000,000."
+  filter: FulfillmentFilter
+  "Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's operation."
+  idempotencyKey: String
+}
+
+"What became of retryFulfillments."
+type RetryFulfillmentsPayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The operation that works the fulfillments off; null where it was refused."
+  bulkOperation: BulkOperation
+  "What is wrong with the input."
+  userErrors: [UserError!]!
 }
 
 "One create or cancel call to a provider. It is written down before the first byte is sent."
@@ -3049,14 +3209,18 @@ type UpdateOfferPayload @allow(roles: [ADMIN]) {
 input EnableOffersInput {
   "These offers: at most 1,000."
   ids: [ID!]
-  "All offers that it matches: at most 1,000."
+  "All offers that it matches when the operation is made: at most 1,000,000."
   filter: OfferFilter
+  "Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's operation."
+  idempotencyKey: String
 }
 
 "What became of enableOffers."
 type EnableOffersPayload @allow(roles: [ADMIN]) {
-  "The offers, by id; null where the change was refused."
+  "The offers, by id, where they are at most 1,000: these are changed at once. Null where there are more, or the change was refused."
   offers: [Offer!]
+  "The operation that changes the offers, or has changed them; null where it was refused."
+  bulkOperation: BulkOperation
   "What is wrong with the input."
   userErrors: [UserError!]!
 }
@@ -3065,14 +3229,204 @@ type EnableOffersPayload @allow(roles: [ADMIN]) {
 input DisableOffersInput {
   "These offers: at most 1,000."
   ids: [ID!]
-  "All offers that it matches: at most 1,000."
+  "All offers that it matches when the operation is made: at most 1,000,000."
   filter: OfferFilter
+  "Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's operation."
+  idempotencyKey: String
 }
 
 "What became of disableOffers."
 type DisableOffersPayload @allow(roles: [ADMIN]) {
-  "The offers, by id; null where the change was refused."
+  "The offers, by id, where they are at most 1,000: these are changed at once. Null where there are more, or the change was refused."
   offers: [Offer!]
+  "The operation that changes the offers, or has changed them; null where it was refused."
+  bulkOperation: BulkOperation
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+# -------------------------------------------------------------------------------------------------------- bulk operations
+
+"""
+A change of many things that was asked for at once. Its rows, one for each of them, were fixed when it was made, and are worked
+off in their order, each on its own merits. It is kept for 30 days after its end.
+"""
+type BulkOperation implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
+  "Opaque and global."
+  id: ID!
+  "What it does to each of its targets."
+  kind: BulkOperationKind!
+  "Where it stands."
+  state: BulkOperationState!
+  "What was asked for: the input as it was given, without its idempotency key."
+  arguments: JSON!
+  "How many rows it has."
+  total: Int!
+  "How many rows are worked off and were changed, or were found as they were to be."
+  done: Int!
+  "How many rows are worked off and could not be changed; rows tell why."
+  failed: Int!
+  "Whether somebody asked to stop it."
+  isCancelAsked: Boolean!
+  "Why it broke down; null unless it FAILED."
+  error: String
+  "Its rows, by position."
+  rows(
+    "Which rows; all without it."
+    filter: BulkRowFilter
+    "How many from the start of the list: 1 to 100; 20 where neither first nor last is given."
+    first: Int
+    "Only what comes after this cursor."
+    after: String
+    "How many from the end of the list: 1 to 100; not together with first."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): BulkRowConnection!
+  "Who asked for it, e.g. \"key:shop\"; all that it does is done in this name."
+  createdBy: String!
+  "When it was asked for."
+  createdAt: DateTime!
+  "When its first rows were worked off."
+  startedAt: DateTime
+  "When it ended."
+  finishedAt: DateTime
+}
+
+"What a bulk operation does to each of its targets."
+enum BulkOperationKind {
+  "Cancels orders."
+  CANCEL_ORDERS
+  "Holds orders."
+  HOLD_ORDERS
+  "Ends holds of orders."
+  RELEASE_ORDERS
+  "Tries fulfillments again."
+  RETRY_FULFILLMENTS
+  "Lets offers be chosen."
+  ENABLE_OFFERS
+  "Keeps offers from being chosen."
+  DISABLE_OFFERS
+}
+
+"Where a bulk operation stands."
+enum BulkOperationState {
+  "Nothing of it is worked off yet."
+  PENDING
+  "Its rows are being worked off."
+  RUNNING
+  "Every row is worked off; failed tells how many could not be changed."
+  SUCCEEDED
+  "It broke down; what is not worked off stays so."
+  FAILED
+  "It was stopped; what is not worked off stays so."
+  CANCELED
+}
+
+"One target of a bulk operation, and what became of it."
+type BulkRow @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
+  "Its place within the operation, from 0."
+  position: Int!
+  "The id of the order, fulfillment or offer that it is about."
+  targetId: ID!
+  "The thing itself, as it is now; null where it is gone."
+  target: Node
+  "What became of it."
+  outcome: BulkRowOutcome!
+  "Why it could not be changed, for programs; null unless it FAILED."
+  code: UserErrorCode
+  "Why it could not be changed, for people; null unless it FAILED."
+  message: String
+}
+
+"What became of a row of a bulk operation."
+enum BulkRowOutcome {
+  "It is not worked off; once the operation has ended, it never will be."
+  PENDING
+  "Its target was changed, or was found as it was to be."
+  SUCCEEDED
+  "Its target could not be changed, and is as it was."
+  FAILED
+}
+
+"A page of rows of a bulk operation."
+type BulkRowConnection @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
+  "The rows of this page."
+  nodes: [BulkRow!]!
+  "The rows of this page, each with its cursor."
+  edges: [BulkRowEdge!]!
+  "Where this page lies in the list."
+  pageInfo: PageInfo!
+  "How many there are in the whole list. Counted only when it is asked for."
+  totalCount: Int!
+}
+
+"One of the rows of a page."
+type BulkRowEdge @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
+  "Its place in the list, for after and before."
+  cursor: String!
+  "The thing itself."
+  node: BulkRow!
+}
+
+"Which rows. What is given must all be true of them."
+input BulkRowFilter {
+  "One of these outcomes."
+  outcome: [BulkRowOutcome!]
+}
+
+"A page of bulk operations."
+type BulkOperationConnection @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
+  "The bulk operations of this page."
+  nodes: [BulkOperation!]!
+  "The bulk operations of this page, each with its cursor."
+  edges: [BulkOperationEdge!]!
+  "Where this page lies in the list."
+  pageInfo: PageInfo!
+  "How many there are in the whole list. Counted only when it is asked for."
+  totalCount: Int!
+}
+
+"One of the bulk operations of a page."
+type BulkOperationEdge @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
+  "Its place in the list, for after and before."
+  cursor: String!
+  "The thing itself."
+  node: BulkOperation!
+}
+
+"Which bulk operations. What is given must all be true of them."
+input BulkOperationFilter {
+  "One of these kinds."
+  kind: [BulkOperationKind!]
+  "One of these states."
+  state: [BulkOperationState!]
+}
+
+"How bulk operations are sorted."
+input BulkOperationSort {
+  "By what."
+  field: BulkOperationSortField!
+  "In which direction."
+  direction: SortDirection!
+}
+
+"What bulk operations can be sorted by."
+enum BulkOperationSortField {
+  "When they were asked for."
+  CREATED_AT
+}
+
+"Which bulk operation is stopped."
+input CancelBulkOperationInput {
+  "The operation's id."
+  id: ID!
+}
+
+"What became of cancelBulkOperation."
+type CancelBulkOperationPayload @allow(roles: [ADMIN, OPERATOR, INTEGRATOR]) {
+  "The operation; null where the caller may not stop it."
+  bulkOperation: BulkOperation
   "What is wrong with the input."
   userErrors: [UserError!]!
 }
@@ -3406,6 +3760,8 @@ enum TaskKind {
   SYNC_OFFERS
   "Drops what is past its keep."
   RETENTION
+  "Works off the rows of a bulk operation."
+  BULK
 }
 
 "Where a task stands."
@@ -4909,6 +5265,116 @@ func (ec *executionContext) childFields_AuditEntryEdge(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type AuditEntryEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_BulkOperation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_BulkOperation_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_BulkOperation_kind(ctx, field)
+	case "state":
+		return ec.fieldContext_BulkOperation_state(ctx, field)
+	case "arguments":
+		return ec.fieldContext_BulkOperation_arguments(ctx, field)
+	case "total":
+		return ec.fieldContext_BulkOperation_total(ctx, field)
+	case "done":
+		return ec.fieldContext_BulkOperation_done(ctx, field)
+	case "failed":
+		return ec.fieldContext_BulkOperation_failed(ctx, field)
+	case "isCancelAsked":
+		return ec.fieldContext_BulkOperation_isCancelAsked(ctx, field)
+	case "error":
+		return ec.fieldContext_BulkOperation_error(ctx, field)
+	case "rows":
+		return ec.fieldContext_BulkOperation_rows(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_BulkOperation_createdBy(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_BulkOperation_createdAt(ctx, field)
+	case "startedAt":
+		return ec.fieldContext_BulkOperation_startedAt(ctx, field)
+	case "finishedAt":
+		return ec.fieldContext_BulkOperation_finishedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BulkOperation", field.Name)
+}
+
+func (ec *executionContext) childFields_BulkOperationConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_BulkOperationConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_BulkOperationConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_BulkOperationConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_BulkOperationConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BulkOperationConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_BulkOperationEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_BulkOperationEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_BulkOperationEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BulkOperationEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_BulkRow(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "position":
+		return ec.fieldContext_BulkRow_position(ctx, field)
+	case "targetId":
+		return ec.fieldContext_BulkRow_targetId(ctx, field)
+	case "target":
+		return ec.fieldContext_BulkRow_target(ctx, field)
+	case "outcome":
+		return ec.fieldContext_BulkRow_outcome(ctx, field)
+	case "code":
+		return ec.fieldContext_BulkRow_code(ctx, field)
+	case "message":
+		return ec.fieldContext_BulkRow_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BulkRow", field.Name)
+}
+
+func (ec *executionContext) childFields_BulkRowConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_BulkRowConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_BulkRowConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_BulkRowConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_BulkRowConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BulkRowConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_BulkRowEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_BulkRowEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_BulkRowEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BulkRowEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CancelBulkOperationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bulkOperation":
+		return ec.fieldContext_CancelBulkOperationPayload_bulkOperation(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CancelBulkOperationPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelBulkOperationPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CancelFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "fulfillment":
@@ -4927,6 +5393,16 @@ func (ec *executionContext) childFields_CancelOrderPayload(ctx context.Context, 
 		return ec.fieldContext_CancelOrderPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CancelOrderPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CancelOrdersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bulkOperation":
+		return ec.fieldContext_CancelOrdersPayload_bulkOperation(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CancelOrdersPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelOrdersPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Change(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5041,6 +5517,8 @@ func (ec *executionContext) childFields_DisableOffersPayload(ctx context.Context
 	switch field.Name {
 	case "offers":
 		return ec.fieldContext_DisableOffersPayload_offers(ctx, field)
+	case "bulkOperation":
+		return ec.fieldContext_DisableOffersPayload_bulkOperation(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_DisableOffersPayload_userErrors(ctx, field)
 	}
@@ -5061,6 +5539,8 @@ func (ec *executionContext) childFields_EnableOffersPayload(ctx context.Context,
 	switch field.Name {
 	case "offers":
 		return ec.fieldContext_EnableOffersPayload_offers(ctx, field)
+	case "bulkOperation":
+		return ec.fieldContext_EnableOffersPayload_bulkOperation(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_EnableOffersPayload_userErrors(ctx, field)
 	}
@@ -5203,6 +5683,16 @@ func (ec *executionContext) childFields_HoldOrderPayload(ctx context.Context, fi
 		return ec.fieldContext_HoldOrderPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type HoldOrderPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_HoldOrdersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bulkOperation":
+		return ec.fieldContext_HoldOrdersPayload_bulkOperation(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_HoldOrdersPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HoldOrdersPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_LedgerEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5865,6 +6355,16 @@ func (ec *executionContext) childFields_ReleaseOrderPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type ReleaseOrderPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ReleaseOrdersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bulkOperation":
+		return ec.fieldContext_ReleaseOrdersPayload_bulkOperation(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReleaseOrdersPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReleaseOrdersPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RerouteFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "fulfillment":
@@ -5913,6 +6413,16 @@ func (ec *executionContext) childFields_RetryFulfillmentPayload(ctx context.Cont
 		return ec.fieldContext_RetryFulfillmentPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RetryFulfillmentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RetryFulfillmentsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bulkOperation":
+		return ec.fieldContext_RetryFulfillmentsPayload_bulkOperation(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RetryFulfillmentsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetryFulfillmentsPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RevokeApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6651,6 +7161,52 @@ func (ec *executionContext) childFields___Type(ctx context.Context, field graphq
 
 // region    ***************************** args.gotpl *****************************
 
+func (ec *executionContext) field_BulkOperation_rows_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*BulkRowFilter, error) {
+			return ec.unmarshalOBulkRowFilter2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkRowFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
 func (ec *executionContext) field_Fulfillment_attempts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6755,6 +7311,20 @@ func (ec *executionContext) field_Mutation_approveOfferSync_args(ctx context.Con
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_cancelBulkOperation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (CancelBulkOperationInput, error) {
+			return ec.unmarshalNCancelBulkOperationInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelBulkOperationInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_cancelFulfillment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6775,6 +7345,20 @@ func (ec *executionContext) field_Mutation_cancelOrder_args(ctx context.Context,
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (CancelOrderInput, error) {
 			return ec.unmarshalNCancelOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelOrderInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_cancelOrders_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (CancelOrdersInput, error) {
+			return ec.unmarshalNCancelOrdersInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelOrdersInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -6965,6 +7549,20 @@ func (ec *executionContext) field_Mutation_holdOrder_args(ctx context.Context, r
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_holdOrders_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (HoldOrdersInput, error) {
+			return ec.unmarshalNHoldOrdersInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐHoldOrdersInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_pauseProvider_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -7013,6 +7611,20 @@ func (ec *executionContext) field_Mutation_releaseOrder_args(ctx context.Context
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (ReleaseOrderInput, error) {
 			return ec.unmarshalNReleaseOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐReleaseOrderInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_releaseOrders_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (ReleaseOrdersInput, error) {
+			return ec.unmarshalNReleaseOrdersInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐReleaseOrdersInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -7083,6 +7695,20 @@ func (ec *executionContext) field_Mutation_retryFulfillment_args(ctx context.Con
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (RetryFulfillmentInput, error) {
 			return ec.unmarshalNRetryFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryFulfillmentInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_retryFulfillments_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (RetryFulfillmentsInput, error) {
+			return ec.unmarshalNRetryFulfillmentsInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryFulfillmentsInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -7553,6 +8179,74 @@ func (ec *executionContext) field_Query_auditEntries_args(ctx context.Context, r
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
 		func(ctx context.Context, v any) (*AuditEntrySort, error) {
 			return ec.unmarshalOAuditEntrySort2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐAuditEntrySort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_bulkOperation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (uuid.UUID, error) {
+			return ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_bulkOperations_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*BulkOperationFilter, error) {
+			return ec.unmarshalOBulkOperationFilter2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkOperationFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (*BulkOperationSort, error) {
+			return ec.unmarshalOBulkOperationSort2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkOperationSort(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -8292,6 +8986,20 @@ func (ec *executionContext) field_RoutingDecision_candidates_args(ctx context.Co
 		return nil, err
 	}
 	args["skip"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_bulkOperationProgressed_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (uuid.UUID, error) {
+			return ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
 	return args, nil
 }
 
@@ -9919,6 +10627,908 @@ func (ec *executionContext) fieldContext_AuditEntryEdge_node(_ context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _BulkOperation_id(ctx context.Context, field graphql.CollectedField, obj *order.BulkOperation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperation_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v uuid.UUID) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperation_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperation", field, false, false, "ID")
+}
+
+func (ec *executionContext) _BulkOperation_kind(ctx context.Context, field graphql.CollectedField, obj *order.BulkOperation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperation_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v order.BulkKind) graphql.Marshaler {
+			return ec.marshalNBulkOperationKind2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperation_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperation", field, false, false, "BulkOperationKind")
+}
+
+func (ec *executionContext) _BulkOperation_state(ctx context.Context, field graphql.CollectedField, obj *order.BulkOperation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperation_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v order.BulkState) graphql.Marshaler {
+			return ec.marshalNBulkOperationState2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperation_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperation", field, false, false, "BulkOperationState")
+}
+
+func (ec *executionContext) _BulkOperation_arguments(ctx context.Context, field graphql.CollectedField, obj *order.BulkOperation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperation_arguments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Arguments, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v json.RawMessage) graphql.Marshaler {
+			return ec.marshalNJSON2encodingᚋjsonᚐRawMessage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperation_arguments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperation", field, false, false, "JSON")
+}
+
+func (ec *executionContext) _BulkOperation_total(ctx context.Context, field graphql.CollectedField, obj *order.BulkOperation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperation_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperation_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperation", field, false, false, "Int")
+}
+
+func (ec *executionContext) _BulkOperation_done(ctx context.Context, field graphql.CollectedField, obj *order.BulkOperation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperation_done(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Done, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperation_done(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperation", field, false, false, "Int")
+}
+
+func (ec *executionContext) _BulkOperation_failed(ctx context.Context, field graphql.CollectedField, obj *order.BulkOperation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperation_failed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperation_failed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperation", field, false, false, "Int")
+}
+
+func (ec *executionContext) _BulkOperation_isCancelAsked(ctx context.Context, field graphql.CollectedField, obj *order.BulkOperation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperation_isCancelAsked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CancelAsked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperation_isCancelAsked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperation", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _BulkOperation_error(ctx context.Context, field graphql.CollectedField, obj *order.BulkOperation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperation_error(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Error, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOString2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperation_error(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperation", field, false, false, "String")
+}
+
+func (ec *executionContext) _BulkOperation_rows(ctx context.Context, field graphql.CollectedField, obj *order.BulkOperation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperation_rows(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.BulkOperation().Rows(ctx, obj, fc.Args["filter"].(*BulkRowFilter), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *BulkRowConnection) graphql.Marshaler {
+			return ec.marshalNBulkRowConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkRowConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperation_rows(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BulkOperation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkRowConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_BulkOperation_rows_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BulkOperation_createdBy(ctx context.Context, field graphql.CollectedField, obj *order.BulkOperation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperation_createdBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperation_createdBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperation", field, false, false, "String")
+}
+
+func (ec *executionContext) _BulkOperation_createdAt(ctx context.Context, field graphql.CollectedField, obj *order.BulkOperation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperation_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperation_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperation", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _BulkOperation_startedAt(ctx context.Context, field graphql.CollectedField, obj *order.BulkOperation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperation_startedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperation_startedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperation", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _BulkOperation_finishedAt(ctx context.Context, field graphql.CollectedField, obj *order.BulkOperation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperation_finishedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FinishedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperation_finishedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperation", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _BulkOperationConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *BulkOperationConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperationConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.BulkOperation) graphql.Marshaler {
+			return ec.marshalNBulkOperation2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperationᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperationConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BulkOperationConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkOperation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BulkOperationConnection_edges(ctx context.Context, field graphql.CollectedField, obj *BulkOperationConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperationConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*BulkOperationEdge) graphql.Marshaler {
+			return ec.marshalNBulkOperationEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkOperationEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperationConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BulkOperationConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkOperationEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BulkOperationConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *BulkOperationConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperationConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperationConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BulkOperationConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BulkOperationConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *BulkOperationConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperationConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperationConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperationConnection", field, false, false, "Int")
+}
+
+func (ec *executionContext) _BulkOperationEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *BulkOperationEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperationEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperationEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkOperationEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _BulkOperationEdge_node(ctx context.Context, field graphql.CollectedField, obj *BulkOperationEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkOperationEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.BulkOperation) graphql.Marshaler {
+			return ec.marshalNBulkOperation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperation(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkOperationEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BulkOperationEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkOperation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BulkRow_position(ctx context.Context, field graphql.CollectedField, obj *order.BulkRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkRow_position(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Position, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkRow_position(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkRow", field, false, false, "Int")
+}
+
+func (ec *executionContext) _BulkRow_targetId(ctx context.Context, field graphql.CollectedField, obj *order.BulkRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkRow_targetId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TargetID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v uuid.UUID) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkRow_targetId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkRow", field, false, false, "ID")
+}
+
+func (ec *executionContext) _BulkRow_target(ctx context.Context, field graphql.CollectedField, obj *order.BulkRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkRow_target(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BulkRow().Target(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v Node) graphql.Marshaler {
+			return ec.marshalONode2githubᚗcomᚋboostressᚋboostressᚋgraphᚐNode(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BulkRow_target(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BulkRow",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BulkRow_outcome(ctx context.Context, field graphql.CollectedField, obj *order.BulkRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkRow_outcome(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Outcome, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v order.BulkOutcome) graphql.Marshaler {
+			return ec.marshalNBulkRowOutcome2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOutcome(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkRow_outcome(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkRow", field, false, false, "BulkRowOutcome")
+}
+
+func (ec *executionContext) _BulkRow_code(ctx context.Context, field graphql.CollectedField, obj *order.BulkRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkRow_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v order.Code) graphql.Marshaler {
+			return ec.marshalOUserErrorCode2githubᚗcomᚋboostressᚋboostressᚋorderᚐCode(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BulkRow_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkRow", field, false, false, "UserErrorCode")
+}
+
+func (ec *executionContext) _BulkRow_message(ctx context.Context, field graphql.CollectedField, obj *order.BulkRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkRow_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOString2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BulkRow_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkRow", field, false, false, "String")
+}
+
+func (ec *executionContext) _BulkRowConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *BulkRowConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkRowConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.BulkRow) graphql.Marshaler {
+			return ec.marshalNBulkRow2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkRowᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkRowConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BulkRowConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkRow(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BulkRowConnection_edges(ctx context.Context, field graphql.CollectedField, obj *BulkRowConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkRowConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*BulkRowEdge) graphql.Marshaler {
+			return ec.marshalNBulkRowEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkRowEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkRowConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BulkRowConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkRowEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BulkRowConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *BulkRowConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkRowConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkRowConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BulkRowConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BulkRowConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *BulkRowConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkRowConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkRowConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkRowConnection", field, false, false, "Int")
+}
+
+func (ec *executionContext) _BulkRowEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *BulkRowEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkRowEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkRowEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkRowEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _BulkRowEdge_node(ctx context.Context, field graphql.CollectedField, obj *BulkRowEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkRowEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.BulkRow) graphql.Marshaler {
+			return ec.marshalNBulkRow2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkRow(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BulkRowEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BulkRowEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkRow(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CancelBulkOperationPayload_bulkOperation(ctx context.Context, field graphql.CollectedField, obj *CancelBulkOperationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CancelBulkOperationPayload_bulkOperation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BulkOperation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.BulkOperation) graphql.Marshaler {
+			return ec.marshalOBulkOperation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CancelBulkOperationPayload_bulkOperation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CancelBulkOperationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkOperation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CancelBulkOperationPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *CancelBulkOperationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CancelBulkOperationPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CancelBulkOperationPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CancelBulkOperationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _CancelFulfillmentPayload_fulfillment(ctx context.Context, field graphql.CollectedField, obj *CancelFulfillmentPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10037,6 +11647,70 @@ func (ec *executionContext) _CancelOrderPayload_userErrors(ctx context.Context, 
 func (ec *executionContext) fieldContext_CancelOrderPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CancelOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CancelOrdersPayload_bulkOperation(ctx context.Context, field graphql.CollectedField, obj *CancelOrdersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CancelOrdersPayload_bulkOperation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BulkOperation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.BulkOperation) graphql.Marshaler {
+			return ec.marshalOBulkOperation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CancelOrdersPayload_bulkOperation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CancelOrdersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkOperation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CancelOrdersPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *CancelOrdersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CancelOrdersPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CancelOrdersPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CancelOrdersPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -10784,6 +12458,38 @@ func (ec *executionContext) fieldContext_DisableOffersPayload_offers(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _DisableOffersPayload_bulkOperation(ctx context.Context, field graphql.CollectedField, obj *DisableOffersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DisableOffersPayload_bulkOperation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BulkOperation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.BulkOperation) graphql.Marshaler {
+			return ec.marshalOBulkOperation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DisableOffersPayload_bulkOperation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DisableOffersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkOperation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _DisableOffersPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *DisableOffersPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10907,6 +12613,38 @@ func (ec *executionContext) fieldContext_EnableOffersPayload_offers(_ context.Co
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Offer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EnableOffersPayload_bulkOperation(ctx context.Context, field graphql.CollectedField, obj *EnableOffersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EnableOffersPayload_bulkOperation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BulkOperation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.BulkOperation) graphql.Marshaler {
+			return ec.marshalOBulkOperation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EnableOffersPayload_bulkOperation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EnableOffersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkOperation(ctx, field)
 		},
 	}
 	return fc, nil
@@ -12252,6 +13990,70 @@ func (ec *executionContext) fieldContext_HoldOrderPayload_userErrors(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _HoldOrdersPayload_bulkOperation(ctx context.Context, field graphql.CollectedField, obj *HoldOrdersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HoldOrdersPayload_bulkOperation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BulkOperation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.BulkOperation) graphql.Marshaler {
+			return ec.marshalOBulkOperation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_HoldOrdersPayload_bulkOperation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HoldOrdersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkOperation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HoldOrdersPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *HoldOrdersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HoldOrdersPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HoldOrdersPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HoldOrdersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _LedgerEntry_id(ctx context.Context, field graphql.CollectedField, obj *order.LedgerEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12769,6 +14571,50 @@ func (ec *executionContext) fieldContext_Mutation_cancelOrder(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_cancelOrders(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_cancelOrders(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CancelOrders(ctx, fc.Args["input"].(CancelOrdersInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *CancelOrdersPayload) graphql.Marshaler {
+			return ec.marshalNCancelOrdersPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelOrdersPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_cancelOrders(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CancelOrdersPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_cancelOrders_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_placeOrder(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13033,6 +14879,94 @@ func (ec *executionContext) fieldContext_Mutation_addOrderNote(ctx context.Conte
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_holdOrders(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_holdOrders(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().HoldOrders(ctx, fc.Args["input"].(HoldOrdersInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *HoldOrdersPayload) graphql.Marshaler {
+			return ec.marshalNHoldOrdersPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐHoldOrdersPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_holdOrders(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_HoldOrdersPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_holdOrders_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_releaseOrders(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_releaseOrders(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ReleaseOrders(ctx, fc.Args["input"].(ReleaseOrdersInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ReleaseOrdersPayload) graphql.Marshaler {
+			return ec.marshalNReleaseOrdersPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐReleaseOrdersPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_releaseOrders(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ReleaseOrdersPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_releaseOrders_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_retryFulfillment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13291,6 +15225,50 @@ func (ec *executionContext) fieldContext_Mutation_rescheduleFulfillment(ctx cont
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_rescheduleFulfillment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_retryFulfillments(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_retryFulfillments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RetryFulfillments(ctx, fc.Args["input"].(RetryFulfillmentsInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RetryFulfillmentsPayload) graphql.Marshaler {
+			return ec.marshalNRetryFulfillmentsPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryFulfillmentsPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_retryFulfillments(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RetryFulfillmentsPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_retryFulfillments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -13951,6 +15929,50 @@ func (ec *executionContext) fieldContext_Mutation_publishRoutingPolicy(ctx conte
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_publishRoutingPolicy_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_cancelBulkOperation(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_cancelBulkOperation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CancelBulkOperation(ctx, fc.Args["input"].(CancelBulkOperationInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *CancelBulkOperationPayload) graphql.Marshaler {
+			return ec.marshalNCancelBulkOperationPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelBulkOperationPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_cancelBulkOperation(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CancelBulkOperationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_cancelBulkOperation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -20434,6 +22456,94 @@ func (ec *executionContext) fieldContext_Query_auditEntries(ctx context.Context,
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_bulkOperation(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_bulkOperation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().BulkOperation(ctx, fc.Args["id"].(uuid.UUID))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.BulkOperation) graphql.Marshaler {
+			return ec.marshalOBulkOperation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_bulkOperation(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkOperation(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_bulkOperation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_bulkOperations(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_bulkOperations(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().BulkOperations(ctx, fc.Args["filter"].(*BulkOperationFilter), fc.Args["orderBy"].(*BulkOperationSort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *BulkOperationConnection) graphql.Marshaler {
+			return ec.marshalNBulkOperationConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkOperationConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_bulkOperations(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkOperationConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_bulkOperations_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_statistics(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20711,6 +22821,70 @@ func (ec *executionContext) _ReleaseOrderPayload_userErrors(ctx context.Context,
 func (ec *executionContext) fieldContext_ReleaseOrderPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ReleaseOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReleaseOrdersPayload_bulkOperation(ctx context.Context, field graphql.CollectedField, obj *ReleaseOrdersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReleaseOrdersPayload_bulkOperation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BulkOperation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.BulkOperation) graphql.Marshaler {
+			return ec.marshalOBulkOperation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ReleaseOrdersPayload_bulkOperation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReleaseOrdersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkOperation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReleaseOrdersPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *ReleaseOrdersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReleaseOrdersPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReleaseOrdersPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReleaseOrdersPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -21031,6 +23205,70 @@ func (ec *executionContext) _RetryFulfillmentPayload_userErrors(ctx context.Cont
 func (ec *executionContext) fieldContext_RetryFulfillmentPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "RetryFulfillmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RetryFulfillmentsPayload_bulkOperation(ctx context.Context, field graphql.CollectedField, obj *RetryFulfillmentsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RetryFulfillmentsPayload_bulkOperation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BulkOperation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.BulkOperation) graphql.Marshaler {
+			return ec.marshalOBulkOperation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RetryFulfillmentsPayload_bulkOperation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RetryFulfillmentsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkOperation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RetryFulfillmentsPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *RetryFulfillmentsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RetryFulfillmentsPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RetryFulfillmentsPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RetryFulfillmentsPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -24704,6 +26942,50 @@ func (ec *executionContext) fieldContext_Subscription_taskResultRecorded(ctx con
 	return fc, nil
 }
 
+func (ec *executionContext) _Subscription_bulkOperationProgressed(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_bulkOperationProgressed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().BulkOperationProgressed(ctx, fc.Args["id"].(uuid.UUID))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.BulkOperation) graphql.Marshaler {
+			return ec.marshalNBulkOperation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperation(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_bulkOperationProgressed(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkOperation(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_bulkOperationProgressed_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Subscription_statisticsUpdated(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
 	return graphql.ResolveFieldStream(
 		ctx,
@@ -27748,6 +30030,188 @@ func UnmarshalAuditEntrySort(ctx context.Context, raw any) (AuditEntrySort, erro
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputBulkOperationFilter(ctx context.Context, obj any) (BulkOperationFilter, error) {
+	var it BulkOperationFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"kind", "state"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalOBulkOperationKind2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkKindᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		case "state":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("state"))
+			data, err := ec.unmarshalOBulkOperationState2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkStateᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.State = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalBulkOperationFilter unmarshals raw into the BulkOperationFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalBulkOperationFilter(ctx context.Context, raw any) (BulkOperationFilter, error) {
+	var out BulkOperationFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "BulkOperationFilter", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputBulkOperationSort(ctx context.Context, obj any) (BulkOperationSort, error) {
+	var it BulkOperationSort
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"field", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "field":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("field"))
+			data, err := ec.unmarshalNBulkOperationSortField2githubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkOperationSortField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Field = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋboostressᚋboostressᚋgraphᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalBulkOperationSort unmarshals raw into the BulkOperationSort input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalBulkOperationSort(ctx context.Context, raw any) (BulkOperationSort, error) {
+	var out BulkOperationSort
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "BulkOperationSort", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputBulkRowFilter(ctx context.Context, obj any) (BulkRowFilter, error) {
+	var it BulkRowFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"outcome"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "outcome":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("outcome"))
+			data, err := ec.unmarshalOBulkRowOutcome2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOutcomeᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Outcome = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalBulkRowFilter unmarshals raw into the BulkRowFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalBulkRowFilter(ctx context.Context, raw any) (BulkRowFilter, error) {
+	var out BulkRowFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "BulkRowFilter", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputCancelBulkOperationInput(ctx context.Context, obj any) (CancelBulkOperationInput, error) {
+	var it CancelBulkOperationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCancelBulkOperationInput unmarshals raw into the CancelBulkOperationInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCancelBulkOperationInput(ctx context.Context, raw any) (CancelBulkOperationInput, error) {
+	var out CancelBulkOperationInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CancelBulkOperationInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputCancelFulfillmentInput(ctx context.Context, obj any) (CancelFulfillmentInput, error) {
 	var it CancelFulfillmentInput
 	if obj == nil {
@@ -27829,6 +30293,62 @@ func (ec *executionContext) unmarshalInputCancelOrderInput(ctx context.Context, 
 func UnmarshalCancelOrderInput(ctx context.Context, raw any) (CancelOrderInput, error) {
 	var out CancelOrderInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "CancelOrderInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputCancelOrdersInput(ctx context.Context, obj any) (CancelOrdersInput, error) {
+	var it CancelOrdersInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "filter", "idempotencyKey"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕgithubᚗcomᚋgoogleᚋuuidᚐUUIDᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = data
+		case "filter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filter"))
+			data, err := ec.unmarshalOOrderFilter2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOrderFilter(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filter = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCancelOrdersInput unmarshals raw into the CancelOrdersInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCancelOrdersInput(ctx context.Context, raw any) (CancelOrdersInput, error) {
+	var out CancelOrdersInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CancelOrdersInput", raw, &out)
 	return out, err
 }
 
@@ -28606,7 +31126,7 @@ func (ec *executionContext) unmarshalInputDisableOffersInput(ctx context.Context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"ids", "filter"}
+	fieldsInOrder := [...]string{"ids", "filter", "idempotencyKey"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -28627,6 +31147,13 @@ func (ec *executionContext) unmarshalInputDisableOffersInput(ctx context.Context
 				return it, err
 			}
 			it.Filter = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
 		}
 	}
 	return it, nil
@@ -28697,7 +31224,7 @@ func (ec *executionContext) unmarshalInputEnableOffersInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"ids", "filter"}
+	fieldsInOrder := [...]string{"ids", "filter", "idempotencyKey"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -28718,6 +31245,13 @@ func (ec *executionContext) unmarshalInputEnableOffersInput(ctx context.Context,
 				return it, err
 			}
 			it.Filter = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
 		}
 	}
 	return it, nil
@@ -28942,6 +31476,76 @@ func (ec *executionContext) unmarshalInputHoldOrderInput(ctx context.Context, ob
 func UnmarshalHoldOrderInput(ctx context.Context, raw any) (HoldOrderInput, error) {
 	var out HoldOrderInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "HoldOrderInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputHoldOrdersInput(ctx context.Context, obj any) (HoldOrdersInput, error) {
+	var it HoldOrdersInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "filter", "name", "reason", "idempotencyKey"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕgithubᚗcomᚋgoogleᚋuuidᚐUUIDᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = data
+		case "filter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filter"))
+			data, err := ec.unmarshalOOrderFilter2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOrderFilter(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filter = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalHoldOrdersInput unmarshals raw into the HoldOrdersInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalHoldOrdersInput(ctx context.Context, raw any) (HoldOrdersInput, error) {
+	var out HoldOrdersInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "HoldOrdersInput", raw, &out)
 	return out, err
 }
 
@@ -29883,6 +32487,69 @@ func UnmarshalReleaseOrderInput(ctx context.Context, raw any) (ReleaseOrderInput
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputReleaseOrdersInput(ctx context.Context, obj any) (ReleaseOrdersInput, error) {
+	var it ReleaseOrdersInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "filter", "name", "idempotencyKey"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕgithubᚗcomᚋgoogleᚋuuidᚐUUIDᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = data
+		case "filter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filter"))
+			data, err := ec.unmarshalOOrderFilter2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐOrderFilter(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filter = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalReleaseOrdersInput unmarshals raw into the ReleaseOrdersInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalReleaseOrdersInput(ctx context.Context, raw any) (ReleaseOrdersInput, error) {
+	var out ReleaseOrdersInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ReleaseOrdersInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputRerouteFulfillmentInput(ctx context.Context, obj any) (RerouteFulfillmentInput, error) {
 	var it RerouteFulfillmentInput
 	if obj == nil {
@@ -30129,6 +32796,62 @@ func (ec *executionContext) unmarshalInputRetryFulfillmentInput(ctx context.Cont
 func UnmarshalRetryFulfillmentInput(ctx context.Context, raw any) (RetryFulfillmentInput, error) {
 	var out RetryFulfillmentInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "RetryFulfillmentInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRetryFulfillmentsInput(ctx context.Context, obj any) (RetryFulfillmentsInput, error) {
+	var it RetryFulfillmentsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "filter", "idempotencyKey"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕgithubᚗcomᚋgoogleᚋuuidᚐUUIDᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = data
+		case "filter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filter"))
+			data, err := ec.unmarshalOFulfillmentFilter2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐFulfillmentFilter(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filter = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRetryFulfillmentsInput unmarshals raw into the RetryFulfillmentsInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRetryFulfillmentsInput(ctx context.Context, raw any) (RetryFulfillmentsInput, error) {
+	var out RetryFulfillmentsInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RetryFulfillmentsInput", raw, &out)
 	return out, err
 }
 
@@ -31456,6 +34179,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Fulfillment(ctx, sel, obj)
+	case order.BulkOperation:
+		return ec._BulkOperation(ctx, sel, &obj)
+	case *order.BulkOperation:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._BulkOperation(ctx, sel, obj)
 	case account.AuditEntry:
 		return ec._AuditEntry(ctx, sel, &obj)
 	case *account.AuditEntry:
@@ -32147,6 +34877,374 @@ func (ec *executionContext) _AuditEntryEdge(ctx context.Context, sel ast.Selecti
 	return out
 }
 
+var bulkOperationImplementors = []string{"BulkOperation", "Node"}
+
+func (ec *executionContext) _BulkOperation(ctx context.Context, sel ast.SelectionSet, obj *order.BulkOperation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bulkOperationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BulkOperation")
+		case "id":
+			out.Values[i] = ec._BulkOperation_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "kind":
+			out.Values[i] = ec._BulkOperation_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "state":
+			out.Values[i] = ec._BulkOperation_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "arguments":
+			out.Values[i] = ec._BulkOperation_arguments(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "total":
+			out.Values[i] = ec._BulkOperation_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "done":
+			out.Values[i] = ec._BulkOperation_done(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "failed":
+			out.Values[i] = ec._BulkOperation_failed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "isCancelAsked":
+			out.Values[i] = ec._BulkOperation_isCancelAsked(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "error":
+			out.Values[i] = ec._BulkOperation_error(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rows":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._BulkOperation_rows(ctx, field, obj)
+				})
+		case "createdBy":
+			out.Values[i] = ec._BulkOperation_createdBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._BulkOperation_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "startedAt":
+			out.Values[i] = ec._BulkOperation_startedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "finishedAt":
+			out.Values[i] = ec._BulkOperation_finishedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var bulkOperationConnectionImplementors = []string{"BulkOperationConnection"}
+
+func (ec *executionContext) _BulkOperationConnection(ctx context.Context, sel ast.SelectionSet, obj *BulkOperationConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bulkOperationConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BulkOperationConnection")
+		case "nodes":
+			out.Values[i] = ec._BulkOperationConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._BulkOperationConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._BulkOperationConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._BulkOperationConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var bulkOperationEdgeImplementors = []string{"BulkOperationEdge"}
+
+func (ec *executionContext) _BulkOperationEdge(ctx context.Context, sel ast.SelectionSet, obj *BulkOperationEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bulkOperationEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BulkOperationEdge")
+		case "cursor":
+			out.Values[i] = ec._BulkOperationEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._BulkOperationEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var bulkRowImplementors = []string{"BulkRow"}
+
+func (ec *executionContext) _BulkRow(ctx context.Context, sel ast.SelectionSet, obj *order.BulkRow) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bulkRowImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BulkRow")
+		case "position":
+			out.Values[i] = ec._BulkRow_position(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "targetId":
+			out.Values[i] = ec._BulkRow_targetId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "target":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._BulkRow_target(ctx, field, obj)
+				})
+		case "outcome":
+			out.Values[i] = ec._BulkRow_outcome(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "code":
+			out.Values[i] = ec._BulkRow_code(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "message":
+			out.Values[i] = ec._BulkRow_message(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var bulkRowConnectionImplementors = []string{"BulkRowConnection"}
+
+func (ec *executionContext) _BulkRowConnection(ctx context.Context, sel ast.SelectionSet, obj *BulkRowConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bulkRowConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BulkRowConnection")
+		case "nodes":
+			out.Values[i] = ec._BulkRowConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._BulkRowConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._BulkRowConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._BulkRowConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var bulkRowEdgeImplementors = []string{"BulkRowEdge"}
+
+func (ec *executionContext) _BulkRowEdge(ctx context.Context, sel ast.SelectionSet, obj *BulkRowEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bulkRowEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BulkRowEdge")
+		case "cursor":
+			out.Values[i] = ec._BulkRowEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._BulkRowEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var cancelBulkOperationPayloadImplementors = []string{"CancelBulkOperationPayload"}
+
+func (ec *executionContext) _CancelBulkOperationPayload(ctx context.Context, sel ast.SelectionSet, obj *CancelBulkOperationPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cancelBulkOperationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CancelBulkOperationPayload")
+		case "bulkOperation":
+			out.Values[i] = ec._CancelBulkOperationPayload_bulkOperation(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CancelBulkOperationPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var cancelFulfillmentPayloadImplementors = []string{"CancelFulfillmentPayload"}
 
 func (ec *executionContext) _CancelFulfillmentPayload(ctx context.Context, sel ast.SelectionSet, obj *CancelFulfillmentPayload) graphql.Marshaler {
@@ -32203,6 +35301,44 @@ func (ec *executionContext) _CancelOrderPayload(ctx context.Context, sel ast.Sel
 			}
 		case "userErrors":
 			out.Values[i] = ec._CancelOrderPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var cancelOrdersPayloadImplementors = []string{"CancelOrdersPayload"}
+
+func (ec *executionContext) _CancelOrdersPayload(ctx context.Context, sel ast.SelectionSet, obj *CancelOrdersPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cancelOrdersPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CancelOrdersPayload")
+		case "bulkOperation":
+			out.Values[i] = ec._CancelOrdersPayload_bulkOperation(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CancelOrdersPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -32639,6 +35775,11 @@ func (ec *executionContext) _DisableOffersPayload(ctx context.Context, sel ast.S
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "bulkOperation":
+			out.Values[i] = ec._DisableOffersPayload_bulkOperation(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "userErrors":
 			out.Values[i] = ec._DisableOffersPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -32712,6 +35853,11 @@ func (ec *executionContext) _EnableOffersPayload(ctx context.Context, sel ast.Se
 			out.Values[i] = graphql.MarshalString("EnableOffersPayload")
 		case "offers":
 			out.Values[i] = ec._EnableOffersPayload_offers(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "bulkOperation":
+			out.Values[i] = ec._EnableOffersPayload_bulkOperation(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -33183,6 +36329,44 @@ func (ec *executionContext) _HoldOrderPayload(ctx context.Context, sel ast.Selec
 	return out
 }
 
+var holdOrdersPayloadImplementors = []string{"HoldOrdersPayload"}
+
+func (ec *executionContext) _HoldOrdersPayload(ctx context.Context, sel ast.SelectionSet, obj *HoldOrdersPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, holdOrdersPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("HoldOrdersPayload")
+		case "bulkOperation":
+			out.Values[i] = ec._HoldOrdersPayload_bulkOperation(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._HoldOrdersPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var ledgerEntryImplementors = []string{"LedgerEntry", "Node"}
 
 func (ec *executionContext) _LedgerEntry(ctx context.Context, sel ast.SelectionSet, obj *order.LedgerEntry) graphql.Marshaler {
@@ -33407,6 +36591,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "cancelOrders":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_cancelOrders(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "placeOrder":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_placeOrder(ctx, field)
@@ -33449,6 +36640,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "holdOrders":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_holdOrders(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "releaseOrders":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_releaseOrders(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "retryFulfillment":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_retryFulfillment(ctx, field)
@@ -33487,6 +36692,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "rescheduleFulfillment":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_rescheduleFulfillment(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "retryFulfillments":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_retryFulfillments(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -33592,6 +36804,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "publishRoutingPolicy":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_publishRoutingPolicy(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cancelBulkOperation":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_cancelBulkOperation(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -35705,6 +38924,18 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_auditEntries(ctx, field)
 				})
+		case "bulkOperation":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_bulkOperation(ctx, field)
+				})
+		case "bulkOperations":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_bulkOperations(ctx, field)
+				})
 		case "statistics":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, true,
@@ -35813,6 +39044,44 @@ func (ec *executionContext) _ReleaseOrderPayload(ctx context.Context, sel ast.Se
 			}
 		case "userErrors":
 			out.Values[i] = ec._ReleaseOrderPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var releaseOrdersPayloadImplementors = []string{"ReleaseOrdersPayload"}
+
+func (ec *executionContext) _ReleaseOrdersPayload(ctx context.Context, sel ast.SelectionSet, obj *ReleaseOrdersPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, releaseOrdersPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ReleaseOrdersPayload")
+		case "bulkOperation":
+			out.Values[i] = ec._ReleaseOrdersPayload_bulkOperation(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ReleaseOrdersPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -36003,6 +39272,44 @@ func (ec *executionContext) _RetryFulfillmentPayload(ctx context.Context, sel as
 			}
 		case "userErrors":
 			out.Values[i] = ec._RetryFulfillmentPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var retryFulfillmentsPayloadImplementors = []string{"RetryFulfillmentsPayload"}
+
+func (ec *executionContext) _RetryFulfillmentsPayload(ctx context.Context, sel ast.SelectionSet, obj *RetryFulfillmentsPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, retryFulfillmentsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RetryFulfillmentsPayload")
+		case "bulkOperation":
+			out.Values[i] = ec._RetryFulfillmentsPayload_bulkOperation(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._RetryFulfillmentsPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -37451,6 +40758,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 		return ec._Subscription_fulfillmentChanged(ctx, fields[0])
 	case "taskResultRecorded":
 		return ec._Subscription_taskResultRecorded(ctx, fields[0])
+	case "bulkOperationProgressed":
+		return ec._Subscription_bulkOperationProgressed(ctx, fields[0])
 	case "statisticsUpdated":
 		return ec._Subscription_statisticsUpdated(ctx, fields[0])
 	default:
@@ -38791,6 +42100,186 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 	return res
 }
 
+func (ec *executionContext) marshalNBulkOperation2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperationᚄ(ctx context.Context, sel ast.SelectionSet, v []*order.BulkOperation) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBulkOperation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperation(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBulkOperation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperation(ctx context.Context, sel ast.SelectionSet, v *order.BulkOperation) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BulkOperation!")
+		return graphql.Null
+	}
+	return ec._BulkOperation(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBulkOperationConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkOperationConnection(ctx context.Context, sel ast.SelectionSet, v *BulkOperationConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BulkOperationConnection!")
+		return graphql.Null
+	}
+	return ec._BulkOperationConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBulkOperationEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkOperationEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*BulkOperationEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBulkOperationEdge2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkOperationEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBulkOperationEdge2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkOperationEdge(ctx context.Context, sel ast.SelectionSet, v *BulkOperationEdge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BulkOperationEdge!")
+		return graphql.Null
+	}
+	return ec._BulkOperationEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNBulkOperationKind2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkKind(ctx context.Context, v any) (order.BulkKind, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.BulkKind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNBulkOperationKind2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkKind(ctx context.Context, sel ast.SelectionSet, v order.BulkKind) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "BulkOperationKind!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNBulkOperationSortField2githubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkOperationSortField(ctx context.Context, v any) (BulkOperationSortField, error) {
+	var res BulkOperationSortField
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNBulkOperationSortField2githubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkOperationSortField(ctx context.Context, sel ast.SelectionSet, v BulkOperationSortField) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNBulkOperationState2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkState(ctx context.Context, v any) (order.BulkState, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.BulkState(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNBulkOperationState2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkState(ctx context.Context, sel ast.SelectionSet, v order.BulkState) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "BulkOperationState!")
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNBulkRow2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkRowᚄ(ctx context.Context, sel ast.SelectionSet, v []*order.BulkRow) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBulkRow2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkRow(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBulkRow2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkRow(ctx context.Context, sel ast.SelectionSet, v *order.BulkRow) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BulkRow!")
+		return graphql.Null
+	}
+	return ec._BulkRow(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBulkRowConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkRowConnection(ctx context.Context, sel ast.SelectionSet, v *BulkRowConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BulkRowConnection!")
+		return graphql.Null
+	}
+	return ec._BulkRowConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBulkRowEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkRowEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*BulkRowEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBulkRowEdge2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkRowEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBulkRowEdge2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkRowEdge(ctx context.Context, sel ast.SelectionSet, v *BulkRowEdge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BulkRowEdge!")
+		return graphql.Null
+	}
+	return ec._BulkRowEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNBulkRowOutcome2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOutcome(ctx context.Context, v any) (order.BulkOutcome, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.BulkOutcome(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNBulkRowOutcome2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOutcome(ctx context.Context, sel ast.SelectionSet, v order.BulkOutcome) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "BulkRowOutcome!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNCancelBulkOperationInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelBulkOperationInput(ctx context.Context, v any) (CancelBulkOperationInput, error) {
+	res, err := ec.unmarshalInputCancelBulkOperationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCancelBulkOperationPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelBulkOperationPayload(ctx context.Context, sel ast.SelectionSet, v *CancelBulkOperationPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CancelBulkOperationPayload!")
+		return graphql.Null
+	}
+	return ec._CancelBulkOperationPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNCancelFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelFulfillmentInput(ctx context.Context, v any) (CancelFulfillmentInput, error) {
 	res, err := ec.unmarshalInputCancelFulfillmentInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -38815,6 +42304,19 @@ func (ec *executionContext) marshalNCancelOrderPayload2ᚖgithubᚗcomᚋboostre
 		return graphql.Null
 	}
 	return ec._CancelOrderPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCancelOrdersInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelOrdersInput(ctx context.Context, v any) (CancelOrdersInput, error) {
+	res, err := ec.unmarshalInputCancelOrdersInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCancelOrdersPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐCancelOrdersPayload(ctx context.Context, sel ast.SelectionSet, v *CancelOrdersPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CancelOrdersPayload!")
+		return graphql.Null
+	}
+	return ec._CancelOrdersPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNChange2githubᚗcomᚋboostressᚋboostressᚋorderᚐChange(ctx context.Context, sel ast.SelectionSet, v order.Change) graphql.Marshaler {
@@ -39312,6 +42814,19 @@ func (ec *executionContext) marshalNHoldOrderPayload2ᚖgithubᚗcomᚋboostress
 	return ec._HoldOrderPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNHoldOrdersInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐHoldOrdersInput(ctx context.Context, v any) (HoldOrdersInput, error) {
+	res, err := ec.unmarshalInputHoldOrdersInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNHoldOrdersPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐHoldOrdersPayload(ctx context.Context, sel ast.SelectionSet, v *HoldOrdersPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "HoldOrdersPayload!")
+		return graphql.Null
+	}
+	return ec._HoldOrdersPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx context.Context, v any) (uuid.UUID, error) {
 	res, err := scalar.UnmarshalID(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -39396,6 +42911,24 @@ func (ec *executionContext) marshalNInt2ᚕintᚄ(ctx context.Context, sel ast.S
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNJSON2encodingᚋjsonᚐRawMessage(ctx context.Context, v any) (json.RawMessage, error) {
+	res, err := scalar.UnmarshalJSON(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNJSON2encodingᚋjsonᚐRawMessage(ctx context.Context, sel ast.SelectionSet, v json.RawMessage) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "JSON!")
+		return graphql.Null
+	}
+	_ = sel
+	res := scalar.MarshalJSON(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "JSON!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNLedgerEntry2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐLedgerEntryᚄ(ctx context.Context, sel ast.SelectionSet, v []*order.LedgerEntry) graphql.Marshaler {
@@ -40205,6 +43738,19 @@ func (ec *executionContext) marshalNReleaseOrderPayload2ᚖgithubᚗcomᚋboostr
 	return ec._ReleaseOrderPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNReleaseOrdersInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐReleaseOrdersInput(ctx context.Context, v any) (ReleaseOrdersInput, error) {
+	res, err := ec.unmarshalInputReleaseOrdersInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNReleaseOrdersPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐReleaseOrdersPayload(ctx context.Context, sel ast.SelectionSet, v *ReleaseOrdersPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ReleaseOrdersPayload!")
+		return graphql.Null
+	}
+	return ec._ReleaseOrdersPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNRerouteFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRerouteFulfillmentInput(ctx context.Context, v any) (RerouteFulfillmentInput, error) {
 	res, err := ec.unmarshalInputRerouteFulfillmentInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -40268,6 +43814,19 @@ func (ec *executionContext) marshalNRetryFulfillmentPayload2ᚖgithubᚗcomᚋbo
 		return graphql.Null
 	}
 	return ec._RetryFulfillmentPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNRetryFulfillmentsInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryFulfillmentsInput(ctx context.Context, v any) (RetryFulfillmentsInput, error) {
+	res, err := ec.unmarshalInputRetryFulfillmentsInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRetryFulfillmentsPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryFulfillmentsPayload(ctx context.Context, sel ast.SelectionSet, v *RetryFulfillmentsPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RetryFulfillmentsPayload!")
+		return graphql.Null
+	}
+	return ec._RetryFulfillmentsPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNRevokeApiKeyInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRevokeAPIKeyInput(ctx context.Context, v any) (RevokeAPIKeyInput, error) {
@@ -41569,6 +45128,145 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	return res
 }
 
+func (ec *executionContext) marshalOBulkOperation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperation(ctx context.Context, sel ast.SelectionSet, v *order.BulkOperation) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._BulkOperation(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOBulkOperationFilter2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkOperationFilter(ctx context.Context, v any) (*BulkOperationFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputBulkOperationFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOBulkOperationKind2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkKindᚄ(ctx context.Context, v any) ([]order.BulkKind, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]order.BulkKind, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNBulkOperationKind2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkKind(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOBulkOperationKind2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkKindᚄ(ctx context.Context, sel ast.SelectionSet, v []order.BulkKind) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBulkOperationKind2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkKind(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalOBulkOperationSort2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkOperationSort(ctx context.Context, v any) (*BulkOperationSort, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputBulkOperationSort(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOBulkOperationState2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkStateᚄ(ctx context.Context, v any) ([]order.BulkState, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]order.BulkState, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNBulkOperationState2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkState(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOBulkOperationState2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkStateᚄ(ctx context.Context, sel ast.SelectionSet, v []order.BulkState) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBulkOperationState2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkState(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalOBulkRowFilter2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐBulkRowFilter(ctx context.Context, v any) (*BulkRowFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputBulkRowFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOBulkRowOutcome2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOutcomeᚄ(ctx context.Context, v any) ([]order.BulkOutcome, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]order.BulkOutcome, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNBulkRowOutcome2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOutcome(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOBulkRowOutcome2ᚕgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOutcomeᚄ(ctx context.Context, sel ast.SelectionSet, v []order.BulkOutcome) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBulkRowOutcome2githubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOutcome(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalOCountryCode2string(ctx context.Context, v any) (string, error) {
 	res, err := scalar.UnmarshalText(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -42576,6 +46274,19 @@ func (ec *executionContext) marshalOUser2ᚖgithubᚗcomᚋboostressᚋboostress
 		return graphql.Null
 	}
 	return ec._User(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOUserErrorCode2githubᚗcomᚋboostressᚋboostressᚋorderᚐCode(ctx context.Context, v any) (order.Code, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.Code(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOUserErrorCode2githubᚗcomᚋboostressᚋboostressᚋorderᚐCode(ctx context.Context, sel ast.SelectionSet, v order.Code) graphql.Marshaler {
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalText(string(v))
+	return res
 }
 
 func (ec *executionContext) unmarshalOUserFilter2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐUserFilter(ctx context.Context, v any) (*UserFilter, error) {
