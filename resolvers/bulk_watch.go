@@ -62,7 +62,7 @@ func (b *bulkSource) Next(ctx context.Context) (*order.BulkOperation, error) {
 			<-ctx.Done()
 			return nil, context.Cause(ctx)
 		}
-		since := b.root.options.Clock()
+		var since time.Time
 		select {
 		case <-b.changed:
 			since = b.root.options.Clock()

@@ -66,7 +66,8 @@ func (c *cataloger) check(ctx context.Context, t task.Task) (json.RawMessage, er
 func (c *cataloger) look(ctx context.Context, provider order.Provider) (found fulfillment.Checked, err error) {
 	adapter, failed := c.providers.Adapters.For(ctx, provider)
 	if failed != nil {
-		return fulfillment.Checked{Problem: "its adapter can't be opened: " + failed.Error(), Class: order.ClassNeedsAction}, nil //nolint:nilerr // found
+		found.Problem, found.Class = "its adapter can't be opened: "+failed.Error(), order.ClassNeedsAction
+		return found, nil //nolint:nilerr // that is what was found
 	}
 	pinger, pings := adapter.(providerapi.Pinger)
 	balancer, balances := adapter.(providerapi.Balancer)

@@ -56,7 +56,7 @@ func TestKitCatches(t *testing.T) {
 			t.Parallel()
 			name := "TestBrokenAdapter/" + strings.ReplaceAll(scenario, " ", "_")
 			pattern := "^TestBrokenAdapter$/^" + regexp.QuoteMeta(strings.TrimPrefix(name, "TestBrokenAdapter/")) + "$"
-			run := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+pattern, "-test.v") //nolint:gosec // ourselves
+			run := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+pattern, "-test.v")
 			run.Env = append(os.Environ(), variableBroken+"="+how)
 			output, err := run.CombinedOutput()
 			if err == nil || !strings.Contains(string(output), "--- FAIL: "+name+" ") {

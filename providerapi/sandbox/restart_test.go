@@ -143,7 +143,7 @@ func TestKilledSandboxLosesNoAnswer(t *testing.T) {
 // killDuring starts a sandbox, creates orders from several connections and kills it among them.
 func killDuring(t *testing.T, dir string, round int, answered map[string]string) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test binary
+	command := exec.CommandContext(t.Context(), os.Args[0])
 	command.Env = append(os.Environ(), childDir+"="+dir)
 	command.Stderr = os.Stderr
 	output, err := command.StdoutPipe()
