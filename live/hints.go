@@ -129,7 +129,7 @@ func (h *hinted) watched() bool {
 func (h *hinted) hear(payload string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, text := range strings.FieldsSeq(payload) {
+	for text := range strings.FieldsSeq(payload) {
 		if id, err := uuid.Parse(text); err == nil {
 			for to := range h.all[id] {
 				signal(to)
