@@ -312,7 +312,7 @@ func TestPartsAreCounted(t *testing.T) {
 	}
 }
 
-// TestRoutingByMeasurement: who is faster, or more reliable, is chosen, before who was never measured; whose breaker is
+// TestRoutingByMeasurement: who is faster, by the offer or else in all, or more reliable, is chosen, before who was never measured; whose breaker is
 // open is passed over until it closes.
 func TestRoutingByMeasurement(t *testing.T) {
 	t.Parallel()
@@ -334,6 +334,14 @@ func TestRoutingByMeasurement(t *testing.T) {
 	f := s.fulfillment(o)
 	if kept := s.decision(f); *f.ProviderID != quick.ID || kept.ExpectedTime == nil || *kept.ExpectedTime != time.Second {
 		t.Errorf("the quick one is expected in %v", kept.ExpectedTime)
+	}
+	s.exec(`INSERT INTO offer_health (offer_id, account_id, fulfill_ms) SELECT id, account_id, 500 FROM offers
+		WHERE provider_id = $1`, sure.ID)
+	o = s.place(nil)
+	s.steps()
+	f = s.fulfillment(o)
+	if kept := s.decision(f); *f.ProviderID != sure.ID || kept.ExpectedTime == nil || *kept.ExpectedTime != time.Second/2 {
+		t.Errorf("the one whose offer is quick is expected in %v", kept.ExpectedTime)
 	}
 	s.policy("usual", scorers(routing.MostReliable, routing.Cheapest), usual)
 	if s.routed(nil) != sure.ID {

@@ -175,7 +175,7 @@ func (s *simulation) take(o *order.Order, line *SimulatedLine, part routing.Part
 	}
 	line.Parts = append(line.Parts, SimulatedPart{
 		OfferID: offer.ID, ProviderID: provider.ID, Quantity: part.Quantity, Cost: price.Amount.Trim(0),
-		ExpectedTime: provider.Measured.FulfillTime,
+		ExpectedTime: part.Candidate.FulfillTime(),
 	})
 	return nil
 }

@@ -240,6 +240,7 @@ type SubscriptionResolver interface {
 	OrderChanged(ctx context.Context, id uuid.UUID, after *string) (<-chan *order.Event, error)
 	OrdersChanged(ctx context.Context, filter *OrderFilter, after *string) (<-chan *order.Event, error)
 	FulfillmentChanged(ctx context.Context, id uuid.UUID) (<-chan *order.Fulfillment, error)
+	ProviderChanged(ctx context.Context, id uuid.UUID) (<-chan *order.Provider, error)
 	TaskResultRecorded(ctx context.Context, filter *TaskResultFilter) (<-chan *task.Task, error)
 	BulkOperationProgressed(ctx context.Context, id uuid.UUID) (<-chan *order.BulkOperation, error)
 	StatisticsUpdated(ctx context.Context, every *time.Duration) (<-chan *Statistics, error)
@@ -1071,6 +1072,14 @@ type Subscription @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
     "The fulfillment's id."
     id: ID!
   ): Fulfillment!
+  """
+  A provider as it is now, and again whenever its settings, health, breakers, sums, sums of today or attention changed.
+  Changes that come within two seconds may be seen as one.
+  """
+  providerChanged(
+    "The provider's id."
+    id: ID!
+  ): Provider!
   "Runs of tasks as they end. One that ends while the subscriber is away is not sent later: taskResults has it."
   taskResultRecorded(
     "Which runs; all without it."
@@ -2793,6 +2802,8 @@ type ProviderHealth @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   fulfilledRate: Float
   "The median time from submission to fulfillment, of the same sample."
   fulfillmentTime: Duration
+  "How many fulfillments it holds, or may hold, that have not ended."
+  openFulfillments: Int!
   "What workers leave it alone for, because it failed too often."
   breakers: [ProviderBreaker!]!
   "When checkProvider last had it checked; null: never."
@@ -6297,6 +6308,8 @@ func (ec *executionContext) childFields_ProviderHealth(ctx context.Context, fiel
 		return ec.fieldContext_ProviderHealth_fulfilledRate(ctx, field)
 	case "fulfillmentTime":
 		return ec.fieldContext_ProviderHealth_fulfillmentTime(ctx, field)
+	case "openFulfillments":
+		return ec.fieldContext_ProviderHealth_openFulfillments(ctx, field)
 	case "breakers":
 		return ec.fieldContext_ProviderHealth_breakers(ctx, field)
 	case "checkedAt":
@@ -9058,6 +9071,20 @@ func (ec *executionContext) field_Subscription_ordersChanged_args(ctx context.Co
 		return nil, err
 	}
 	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_providerChanged_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (uuid.UUID, error) {
+			return ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
 	return args, nil
 }
 
@@ -21140,6 +21167,29 @@ func (ec *executionContext) fieldContext_ProviderHealth_fulfillmentTime(_ contex
 	return graphql.NewScalarFieldContext("ProviderHealth", field, false, false, "Duration")
 }
 
+func (ec *executionContext) _ProviderHealth_openFulfillments(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderHealth_openFulfillments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Open, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderHealth_openFulfillments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProviderHealth", field, false, false, "Int")
+}
+
 func (ec *executionContext) _ProviderHealth_breakers(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -26892,6 +26942,50 @@ func (ec *executionContext) fieldContext_Subscription_fulfillmentChanged(ctx con
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Subscription_fulfillmentChanged_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_providerChanged(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_providerChanged(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().ProviderChanged(ctx, fc.Args["id"].(uuid.UUID))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Provider) graphql.Marshaler {
+			return ec.marshalNProvider2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐProvider(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_providerChanged(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Provider(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_providerChanged_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -38636,6 +38730,11 @@ func (ec *executionContext) _ProviderHealth(ctx context.Context, sel ast.Selecti
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "openFulfillments":
+			out.Values[i] = ec._ProviderHealth_openFulfillments(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "breakers":
 			out.Values[i] = ec._ProviderHealth_breakers(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -40756,6 +40855,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 		return ec._Subscription_ordersChanged(ctx, fields[0])
 	case "fulfillmentChanged":
 		return ec._Subscription_fulfillmentChanged(ctx, fields[0])
+	case "providerChanged":
+		return ec._Subscription_providerChanged(ctx, fields[0])
 	case "taskResultRecorded":
 		return ec._Subscription_taskResultRecorded(ctx, fields[0])
 	case "bulkOperationProgressed":

@@ -18,6 +18,7 @@ type Health struct {
 	CheckError  string         // what that found, or ""
 	Balance     *Money         // what it said then that our account there holds; nil: it doesn't tell
 	Breakers    []Breaker      // that are open
+	Open        int            // as Measured.Open; only where it was read together with the provider
 }
 
 // Breaker keeps an operation away from a provider that failed too often.

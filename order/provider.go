@@ -137,6 +137,8 @@ type Offer struct {
 	Vanished       bool       // it was disabled because its provider listed it no more
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
+
+	FulfillTime *time.Duration // as Measured.FulfillTime, of this offer alone; only as of a read for routing
 }
 
 // IdempotencyMode is what a provider does with a key it has seen before.

@@ -14,10 +14,15 @@ func (f providerFields) Health(ctx context.Context, p *order.Provider) (*order.H
 		return nil, err
 	}
 	health, err := find(ctx, l.health, p.ID)
-	if health == nil && err == nil {
-		health = &order.Health{} // not measured yet
+	if err != nil {
+		return nil, err
 	}
-	return health, err
+	var shown order.Health // not measured yet
+	if health != nil {
+		shown = *health // others may show it as well
+	}
+	shown.Open = p.Measured.Open
+	return &shown, nil
 }
 
 // Failures counts the calls that were not accepted by what the answer meant.

@@ -39,7 +39,8 @@ type Root struct {
 	rules    *Rules
 	nodes    map[id.Kind]nodeKind
 	links    map[string]link
-	counts   counts
+	counts   sharing[uuid.UUID, *graph.Statistics] // by account
+	watched  sharing[ofAccount, seenProvider]
 	progress progresses
 }
 
@@ -63,8 +64,7 @@ func New(options Options) *Root {
 		options.Clock = time.Now
 	}
 	r := &Root{
-		options: options, nodes: nodeKinds(), links: newLinks(), counts: counts{shared: make(map[uuid.UUID]*sharedCount)},
-		progress: progresses{shared: make(map[uuid.UUID]*sharedBulk)},
+		options: options, nodes: nodeKinds(), links: newLinks(), progress: progresses{shared: make(map[uuid.UUID]*sharedBulk)},
 	}
 	r.rules = NewRules(r.Schema().Schema())
 	return r

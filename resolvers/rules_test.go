@@ -214,6 +214,7 @@ func TestStrangersOnlySignIn(t *testing.T) {
 		`{ node(id: "x") { id } }`:                         "UNAUTHENTICATED",
 		`mutation { signOut { userErrors { code } } }`:     "UNAUTHENTICATED",
 		`subscription { statisticsUpdated { countedAt } }`: "UNAUTHENTICATED",
+		`subscription { providerChanged(id: "x") { id } }`: "UNAUTHENTICATED",
 	} {
 		s.counter.since()
 		answer := s.runContext(nobody, document, nil)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -74,59 +73,4 @@ func shownCounts[K cmp.Ordered, T any](counts map[K]int, show func(K, int) *T) [
 		shown[i] = show(name, counts[name])
 	}
 	return shown
-}
-
-// counts shares what is counted for subscriptions: one count for an account and moment, however many watch.
-type counts struct {
-	mu     sync.Mutex
-	shared map[uuid.UUID]*sharedCount
-}
-
-// sharedCount is the latest count of an account that somebody watches.
-type sharedCount struct {
-	watchers int
-	turn     chan struct{} // holds one token: whoever takes it counts
-	at       time.Time
-	latest   *graph.Statistics
-}
-
-// watch keeps an account's count until leave is called.
-func (c *counts) watch(accountID uuid.UUID) (shared *sharedCount, leave func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	shared = c.shared[accountID]
-	if shared == nil {
-		shared = &sharedCount{turn: make(chan struct{}, 1)}
-		c.shared[accountID] = shared
-	}
-	shared.watchers++
-	return shared, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		shared.watchers--
-		if shared.watchers == 0 {
-			delete(c.shared, accountID)
-		}
-	}
-}
-
-// get returns a count that is no older than allowed.
-func (s *sharedCount) get(
-	ctx context.Context, now time.Time, allowed time.Duration, count func(context.Context) (*graph.Statistics, error),
-) (*graph.Statistics, error) {
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	if s.latest != nil && now.Sub(s.at) < allowed {
-		return s.latest, nil
-	}
-	latest, err := count(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.latest, s.at = latest, now
-	return latest, nil
 }

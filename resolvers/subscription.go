@@ -2,9 +2,7 @@ package resolvers
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,7 +10,6 @@ import (
 	"github.com/boostress/boostress/graph"
 	"github.com/boostress/boostress/live"
 	"github.com/boostress/boostress/order"
-	"github.com/boostress/boostress/store"
 	"github.com/boostress/boostress/task"
 )
 
@@ -108,6 +105,68 @@ func (f *fulfillmentSource) Next(ctx context.Context) (*order.Fulfillment, error
 // Close stops watching.
 func (f *fulfillmentSource) Close() { f.events.Close() }
 
+// ofAccount names something of an account.
+type ofAccount struct{ accountID, id uuid.UUID }
+
+// seenProvider is a provider as it was read once.
+type seenProvider struct {
+	provider *order.Provider
+	mark     string // another one where anything of it differs
+}
+
+// providerTick is how often a watched provider is read, however many watch it. What changes of one has many sources
+// (every worker's calls, measurements, breakers that close by themselves), of which few have events.
+const providerTick = 2 * time.Second
+
+// ProviderChanged sends a provider as it is, and again at the ticks at which it differs.
+func (s subscription) ProviderChanged(ctx context.Context, id uuid.UUID) (<-chan *order.Provider, error) {
+	principal, err := who(ctx)
+	if err != nil {
+		return nil, err
+	}
+	read := func(ctx context.Context) (seen seenProvider, err error) {
+		seen.provider, seen.mark, err = s.options.Store.WatchProvider(ctx, principal.AccountID, id, s.options.Clock())
+		return seen, err
+	}
+	shared, leave := s.watched.watch(ofAccount{principal.AccountID, id})
+	// Read anew, for who comes may just have changed it.
+	first, err := shared.get(ctx, s.options.Clock(), 0, read)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	source := &providerSource{first: first.provider, sent: first.mark, ticking: ticking[seenProvider]{
+		options: &s.options, shared: shared, leave: leave, ticker: time.NewTicker(providerTick), allowed: providerTick, read: read,
+	}}
+	return live.Stream(ctx, source, func(p *order.Provider) *order.Provider { return p }), nil
+}
+
+// providerSource leaves out what is as it was sent before.
+type providerSource struct {
+	ticking[seenProvider]
+
+	first *order.Provider
+	sent  string // the mark of what was sent last
+}
+
+// Next returns the provider once it differs.
+func (s *providerSource) Next(ctx context.Context) (*order.Provider, error) {
+	if first := s.first; first != nil {
+		s.first = nil
+		return first, nil
+	}
+	for {
+		seen, err := s.ticking.Next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if seen.mark != s.sent {
+			s.sent = seen.mark
+			return seen.provider, nil
+		}
+	}
+}
+
 // TaskResultRecorded watches runs as they end.
 func (s subscription) TaskResultRecorded(ctx context.Context, filter *graph.TaskResultFilter) (<-chan *task.Task, error) {
 	principal, err := who(ctx)
@@ -146,47 +205,30 @@ func (s subscription) StatisticsUpdated(ctx context.Context, every *time.Duratio
 		return nil, refuse(codeBadUserInput, "every must be PT1S to PT1H")
 	}
 	shared, leave := s.counts.watch(principal.AccountID)
-	source := &statisticsSource{
-		root: s.Root, accountID: principal.AccountID, shared: shared, leave: leave, every: tick, ticker: time.NewTicker(tick),
-	}
+	source := &statisticsSource{ticking: ticking[*graph.Statistics]{
+		options: &s.options, shared: shared, leave: leave, ticker: time.NewTicker(tick),
+		allowed: tick / 2, // so that watchers whose ticks differ a little share a count
+		read: func(ctx context.Context) (*graph.Statistics, error) {
+			return s.count(ctx, principal.AccountID)
+		},
+	}}
 	return live.Stream(ctx, source, func(statistics *graph.Statistics) *graph.Statistics { return statistics }), nil
 }
 
-// statisticsSource counts at every tick. A count that fails because the record is away is left out.
+// statisticsSource counts at once, and then at every tick.
 type statisticsSource struct {
-	root      *Root
-	accountID uuid.UUID
-	shared    *sharedCount
-	leave     func()
-	every     time.Duration
-	ticker    *time.Ticker
-	began     bool
+	ticking[*graph.Statistics]
+
+	began bool
 }
 
 // Next waits for the next tick, but for the first count.
 func (s *statisticsSource) Next(ctx context.Context) (*graph.Statistics, error) {
-	for {
-		if s.began {
-			select {
-			case <-s.ticker.C:
-			case <-ctx.Done():
-				return nil, context.Cause(ctx)
-			}
-		}
+	if !s.began {
 		s.began = true
-		// Half a tick of tolerance lets watchers whose ticks differ a little share a count.
-		statistics, err := s.shared.get(ctx, s.root.options.Clock(), s.every/2, func(ctx context.Context) (*graph.Statistics, error) {
-			return s.root.count(ctx, s.accountID)
-		})
-		if err == nil || ctx.Err() != nil || errors.Is(err, context.Canceled) || !store.Transient(err) {
+		if statistics, done, err := s.now(ctx, s.allowed); done {
 			return statistics, err
 		}
-		s.root.options.Log.WarnContext(ctx, "statistics can't be counted now", slog.Any("error", err))
 	}
-}
-
-// Close stops counting.
-func (s *statisticsSource) Close() {
-	s.ticker.Stop()
-	s.leave()
+	return s.ticking.Next(ctx)
 }

@@ -151,6 +151,16 @@ func TestSubscriptionsThatAreRefused(t *testing.T) {
 			map[string]any{"id": idOf(id.Fulfillment, 2, 0)},
 			"BAD_USER_INPUT",
 		},
+		"another's provider": {
+			account.Viewer, `subscription($id: ID!) { providerChanged(id: $id) { id } }`,
+			map[string]any{"id": idOf(id.Provider, 2, 0)},
+			"BAD_USER_INPUT",
+		},
+		"a provider's money": {
+			account.Integrator, `subscription($id: ID!) { providerChanged(id: $id) { reserved { amount } } }`,
+			map[string]any{"id": idOf(id.Provider, 1, 0)},
+			"FORBIDDEN",
+		},
 		"role": {account.Integrator, `subscription { taskResultRecorded { state } }`, nil, "FORBIDDEN"},
 		"role, nested": {account.Integrator, `subscription { ordersChanged { order { fulfillments { nodes { decision { madeAt
 			} } } } } }`, nil, "FORBIDDEN"},

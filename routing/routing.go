@@ -32,6 +32,15 @@ type Candidate struct {
 	Provider *order.Provider
 }
 
+// FulfillTime returns how long it is expected to take from submission to fulfillment: what was measured of the offer, or
+// else of all that the provider does; nil where neither was.
+func (c *Candidate) FulfillTime() *time.Duration {
+	if c.Offer.FulfillTime != nil {
+		return c.Offer.FulfillTime
+	}
+	return c.Provider.Measured.FulfillTime
+}
+
 // Verdict is what became of one candidate.
 type Verdict struct {
 	OfferID    uuid.UUID       `json:"offerId"`
@@ -80,12 +89,12 @@ func Decide(request Request, rules *Rules, candidates []Candidate) Decision {
 	return decision
 }
 
-// ExpectedTime is how long the chosen provider is expected to take, as far as that was measured.
+// ExpectedTime is how long the chosen offer is expected to take, as far as that was measured.
 func (d *Decision) ExpectedTime() *time.Duration {
 	if d.Chosen == nil {
 		return nil
 	}
-	return d.Chosen.Provider.Measured.FulfillTime
+	return d.Chosen.FulfillTime()
 }
 
 // Summary says in one line why nothing was chosen.

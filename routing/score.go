@@ -19,7 +19,7 @@ const (
 	Fixed        Kind = "FIXED"         // by place in a list of offers and providers; what is not in it comes last
 	Priority     Kind = "PRIORITY"      // the provider's, then the offer's, the higher first
 	Cheapest     Kind = "CHEAPEST"      // the lower cost first
-	Fastest      Kind = "FASTEST"       // the shorter measured time from submission to fulfillment first
+	Fastest      Kind = "FASTEST"       // the shorter measured time from submission to fulfillment first, the offer's or else the provider's
 	MostReliable Kind = "MOST_RELIABLE" // the higher measured part that was fulfilled first
 	Weighted     Kind = "WEIGHTED"      // a draw by the fulfillment's id, in proportion to the weights
 	LeastLoaded  Kind = "LEAST_LOADED"  // the fewer open fulfillments at the provider first
@@ -62,10 +62,11 @@ func (t *trial) scoreOf(scorer *Scorer, e *entry) (score float64, known bool) {
 		score, known = e.cost.Float64()
 		return score, known && e.reason != NotPriceable
 	case Fastest:
-		if provider.Measured.FulfillTime == nil {
+		long := e.candidate.FulfillTime()
+		if long == nil {
 			return 0, false
 		}
-		return provider.Measured.FulfillTime.Seconds(), true
+		return long.Seconds(), true
 	case MostReliable:
 		if provider.Measured.SuccessRate == nil {
 			return 0, false

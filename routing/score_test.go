@@ -32,6 +32,9 @@ func TestEachScorer(t *testing.T) {
 	takes := func(long time.Duration) change {
 		return func(c *routing.Candidate) { c.Provider.Measured.FulfillTime = &long }
 	}
+	offerTakes := func(long, provider time.Duration) change {
+		return func(c *routing.Candidate) { c.Offer.FulfillTime, c.Provider.Measured.FulfillTime = &long, &provider }
+	}
 	succeeds := func(rate float64) change {
 		return func(c *routing.Candidate) { c.Provider.Measured.SuccessRate = &rate }
 	}
@@ -40,9 +43,12 @@ func TestEachScorer(t *testing.T) {
 		return func(c *routing.Candidate) { c.Provider.Measured.LastChosenAt = new(noon.Add(-ago)) }
 	}
 	for kind, want := range map[routing.Kind][]change{
-		routing.Priority:     {priority(9, 0), priority(2, 3), priority(2, 1), priority(0, 9), nil},
-		routing.Cheapest:     {price("0"), price("0.000001"), price("1.5"), price("1.500001")},
-		routing.Fastest:      {takes(0), takes(time.Second), takes(time.Second + time.Millisecond), takes(240 * time.Hour), nil},
+		routing.Priority: {priority(9, 0), priority(2, 3), priority(2, 1), priority(0, 9), nil},
+		routing.Cheapest: {price("0"), price("0.000001"), price("1.5"), price("1.500001")},
+		routing.Fastest: {
+			takes(0), takes(time.Second), takes(time.Second + time.Millisecond), offerTakes(time.Minute, 0), takes(time.Hour),
+			offerTakes(2*time.Hour, time.Second), takes(240 * time.Hour), nil,
+		},
 		routing.MostReliable: {succeeds(1), succeeds(0.99), succeeds(0.5), succeeds(0), nil},
 		routing.LeastLoaded:  {nil, open(1), open(2), open(100)},
 		routing.RoundRobin:   {nil, chosen(time.Hour), chosen(time.Microsecond), chosen(0)},

@@ -111,6 +111,7 @@ func readOffers(
 	offers, versions = make(map[Want][]order.Offer, len(wants)), make(map[uuid.UUID]int64, 1)
 	for _, row := range list {
 		offer := offerOf(row.Offer)
+		offer.FulfillTime = durationOf(row.FulfillMs, time.Millisecond)
 		want := Want{offer.AccountID, offer.Category, offer.ServiceType}
 		offers[want] = append(offers[want], *offer)
 		versions[offer.AccountID] = row.PoliciesVersion

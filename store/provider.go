@@ -20,6 +20,18 @@ func (s *Store) Provider(ctx context.Context, providerID uuid.UUID) (*order.Prov
 	return providerOf(row), nil
 }
 
+// WatchProvider reads a provider of an account, and a mark that differs once anything of it, of its sums of a day, of its
+// health or of its open breakers does. It fails with order.ErrNotFound.
+func (s *Store) WatchProvider(
+	ctx context.Context, accountID, providerID uuid.UUID, day time.Time,
+) (p *order.Provider, mark string, err error) {
+	row, err := s.queries.ProviderWatch(ctx, order.DayOf(day), accountID, providerID)
+	if err != nil {
+		return nil, "", domainError("watch provider", err)
+	}
+	return providerOf(row.Provider), row.Mark, nil
+}
+
 // Credentials reads a provider's sealed credentials; nil where it has none.
 func (s *Store) Credentials(ctx context.Context, providerID uuid.UUID) ([]byte, error) {
 	row, err := s.queries.ProviderGet(ctx, providerID)

@@ -41,6 +41,16 @@ FROM providers LEFT JOIN provider_days d ON d.provider_id = providers.id AND d.d
 LEFT JOIN provider_health h ON h.provider_id = providers.id
 WHERE providers.id = ANY(@ids::uuid[]) ORDER BY providers.id;
 
+-- name: ProviderWatch :one
+-- With a mark that differs once anything differs that is shown of it: it, its sums of the day, its health, its open breakers.
+SELECT sqlc.embed(p), md5(ROW(p.updated_at, p.reserved, p.spent, p.overcharge, p.open, p.attention, @day::date, d.reserved,
+    d.spent, d.overcharge, h.measured_at, h.checked_at, (SELECT string_agg(concat_ws(' ', b.operation, b.worker_id, b.open_until),
+        ',' ORDER BY b.operation, b.worker_id) FROM provider_breakers b
+        WHERE b.provider_id = p.id AND b.open_until > now()))::text)::text AS mark
+FROM providers p LEFT JOIN provider_days d ON d.provider_id = p.id AND d.day = @day::date
+LEFT JOIN provider_health h ON h.provider_id = p.id
+WHERE p.account_id = @account_id AND p.id = @id;
+
 -- name: ProviderLockBudgeted :exec
 SELECT id FROM providers WHERE id = ANY(@ids::uuid[]) AND (budget IS NOT NULL OR day_budget IS NOT NULL)
 ORDER BY id FOR NO KEY UPDATE;
@@ -108,9 +118,10 @@ FROM held WHERE offers.id = held.id
 RETURNING offers.*;
 
 -- name: OfferCandidates :many
--- With the version of the account's policies, which tells whether what is known of them still holds.
-SELECT sqlc.embed(offers), accounts.policies_version FROM offers
+-- With the version of the account's policies, which tells whether what is known of them still holds, and what is measured.
+SELECT sqlc.embed(offers), accounts.policies_version, h.fulfill_ms FROM offers
 JOIN accounts ON accounts.id = offers.account_id
+LEFT JOIN offer_health h ON h.offer_id = offers.id
 JOIN (SELECT unnest(@account_ids::uuid[]) AS account_id, unnest(@categories::text[]) AS category,
         unnest(@service_types::text[]) AS service_type) wanted
   ON offers.account_id = wanted.account_id AND offers.category = wanted.category

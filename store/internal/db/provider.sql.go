@@ -62,8 +62,9 @@ func (q *Queries) OfferBounds(ctx context.Context, accountIds []uuid.UUID, categ
 }
 
 const offerCandidates = `-- name: OfferCandidates :many
-SELECT offers.id, offers.account_id, offers.provider_id, offers.external_id, offers.name, offers.category, offers.service_type, offers.unit_price, offers.currency, offers.min_quantity, offers.max_quantity, offers.available_from, offers.available_until, offers.sla_ms, offers.cool_down_ms, offers.enabled, offers.created_at, offers.updated_at, offers.regions, offers.priority, offers.weight, offers.given_at, offers.vanished, accounts.policies_version FROM offers
+SELECT offers.id, offers.account_id, offers.provider_id, offers.external_id, offers.name, offers.category, offers.service_type, offers.unit_price, offers.currency, offers.min_quantity, offers.max_quantity, offers.available_from, offers.available_until, offers.sla_ms, offers.cool_down_ms, offers.enabled, offers.created_at, offers.updated_at, offers.regions, offers.priority, offers.weight, offers.given_at, offers.vanished, accounts.policies_version, h.fulfill_ms FROM offers
 JOIN accounts ON accounts.id = offers.account_id
+LEFT JOIN offer_health h ON h.offer_id = offers.id
 JOIN (SELECT unnest($1::uuid[]) AS account_id, unnest($2::text[]) AS category,
         unnest($3::text[]) AS service_type) wanted
   ON offers.account_id = wanted.account_id AND offers.category = wanted.category
@@ -74,9 +75,10 @@ ORDER BY offers.id LIMIT 10000
 type OfferCandidatesRow struct {
 	Offer           Offer
 	PoliciesVersion int64
+	FulfillMs       *int64
 }
 
-// With the version of the account's policies, which tells whether what is known of them still holds.
+// With the version of the account's policies, which tells whether what is known of them still holds, and what is measured.
 func (q *Queries) OfferCandidates(ctx context.Context, accountIds []uuid.UUID, categories []string, serviceTypes []string) ([]OfferCandidatesRow, error) {
 	rows, err := q.db.Query(ctx, offerCandidates, accountIds, categories, serviceTypes)
 	if err != nil {
@@ -111,6 +113,7 @@ func (q *Queries) OfferCandidates(ctx context.Context, accountIds []uuid.UUID, c
 			&i.Offer.GivenAt,
 			&i.Offer.Vanished,
 			&i.PoliciesVersion,
+			&i.FulfillMs,
 		); err != nil {
 			return nil, err
 		}
@@ -988,6 +991,59 @@ func (q *Queries) ProviderUpdate(ctx context.Context, arg ProviderUpdateParams) 
 		&i.Open,
 		&i.ChosenAt,
 		&i.DeletedAt,
+	)
+	return i, err
+}
+
+const providerWatch = `-- name: ProviderWatch :one
+SELECT p.id, p.account_id, p.name, p.adapter, p.base_url, p.credentials, p.enabled, p.simulated, p.paused_reason, p.paused_at, p.timeout_ms, p.concurrency, p.budget, p.currency, p.reserved, p.spent, p.overcharge, p.attention, p.created_at, p.updated_at, p.day_budget, p.rate_calls, p.rate_per_ms, p.priority, p.weight, p.open, p.chosen_at, p.deleted_at, md5(ROW(p.updated_at, p.reserved, p.spent, p.overcharge, p.open, p.attention, $1::date, d.reserved,
+    d.spent, d.overcharge, h.measured_at, h.checked_at, (SELECT string_agg(concat_ws(' ', b.operation, b.worker_id, b.open_until),
+        ',' ORDER BY b.operation, b.worker_id) FROM provider_breakers b
+        WHERE b.provider_id = p.id AND b.open_until > now()))::text)::text AS mark
+FROM providers p LEFT JOIN provider_days d ON d.provider_id = p.id AND d.day = $1::date
+LEFT JOIN provider_health h ON h.provider_id = p.id
+WHERE p.account_id = $2 AND p.id = $3
+`
+
+type ProviderWatchRow struct {
+	Provider Provider
+	Mark     string
+}
+
+// With a mark that differs once anything differs that is shown of it: it, its sums of the day, its health, its open breakers.
+func (q *Queries) ProviderWatch(ctx context.Context, day time.Time, accountID uuid.UUID, iD uuid.UUID) (ProviderWatchRow, error) {
+	row := q.db.QueryRow(ctx, providerWatch, day, accountID, iD)
+	var i ProviderWatchRow
+	err := row.Scan(
+		&i.Provider.ID,
+		&i.Provider.AccountID,
+		&i.Provider.Name,
+		&i.Provider.Adapter,
+		&i.Provider.BaseUrl,
+		&i.Provider.Credentials,
+		&i.Provider.Enabled,
+		&i.Provider.Simulated,
+		&i.Provider.PausedReason,
+		&i.Provider.PausedAt,
+		&i.Provider.TimeoutMs,
+		&i.Provider.Concurrency,
+		&i.Provider.Budget,
+		&i.Provider.Currency,
+		&i.Provider.Reserved,
+		&i.Provider.Spent,
+		&i.Provider.Overcharge,
+		&i.Provider.Attention,
+		&i.Provider.CreatedAt,
+		&i.Provider.UpdatedAt,
+		&i.Provider.DayBudget,
+		&i.Provider.RateCalls,
+		&i.Provider.RatePerMs,
+		&i.Provider.Priority,
+		&i.Provider.Weight,
+		&i.Provider.Open,
+		&i.Provider.ChosenAt,
+		&i.Provider.DeletedAt,
+		&i.Mark,
 	)
 	return i, err
 }
