@@ -37,6 +37,7 @@ const (
 // The actions about single fulfillments.
 const (
 	ActionFulfillmentResolve Action = "fulfillment.resolve" // a person's word on an unknown outcome
+	ActionResultReveal       Action = "fulfillmentResult.reveal" // what a provider handed over was read
 )
 
 // The actors that are nobody in particular.

@@ -126,6 +126,9 @@ func (w *work) attemptOf(f *order.Fulfillment, step *Step) *order.Attempt {
 func (w *work) observe(
 	ctx context.Context, provider *order.Provider, c *order.Case, f *order.Fulfillment, seen order.ExternalOrder,
 ) error {
+	if f.TakesResults(seen) {
+		w.handed = append(w.handed, handed{c, f, seen.Results})
+	}
 	askCancel, err := c.Observe(f, seen)
 	if err != nil {
 		return fmt.Errorf("observe: %w", err)

@@ -49,6 +49,8 @@ type work struct {
 	ends            []store.TaskEnd
 	retries         []store.TaskRetry
 	due             map[uuid.UUID]time.Time // of fulfillments: when their tasks are to run
+	handed          []handed                // what providers handed over
+	results         []*order.Result         // of it, what is new
 }
 
 // open locks the orders and reads their fulfillments.
@@ -88,6 +90,9 @@ func (w *work) readAttempts(ctx context.Context, fulfillmentIDs []uuid.UUID) err
 // save writes everything and returns what is to be announced after the commit.
 func (w *work) save(ctx context.Context) (Committed, error) {
 	var committed Committed
+	if err := w.takeResults(ctx); err != nil {
+		return Committed{}, err
+	}
 	cases := make([]*order.Case, 0, len(w.cases))
 	for _, c := range w.cases {
 		if !c.Touched() {
@@ -101,6 +106,9 @@ func (w *work) save(ctx context.Context) (Committed, error) {
 		w.dropped = append(w.dropped, c.Dropped...)
 	}
 	err := w.tx.SaveCases(ctx, cases)
+	if err == nil {
+		err = w.tx.SaveResults(ctx, w.results)
+	}
 	if err == nil {
 		err = w.tx.InsertAttempts(ctx, w.newAttempts)
 	}

@@ -1105,6 +1105,22 @@ type RetryFulfillmentsPayload struct {
 	UserErrors []*order.Fault `json:"userErrors"`
 }
 
+// Which result is revealed.
+type RevealFulfillmentResultInput struct {
+	// The result's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of revealFulfillmentResult.
+type RevealFulfillmentResultPayload struct {
+	// The result's value; null where it can't be revealed, or has only a url.
+	Value *string `json:"value,omitempty"`
+	// The result's url, if it has one.
+	URL *string `json:"url,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // Which API key is revoked.
 type RevokeAPIKeyInput struct {
 	// The key's id.

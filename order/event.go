@@ -44,6 +44,7 @@ const (
 	EventResolved             EventKind = "FULFILLMENT_RESOLVED"
 	EventSLAMissed            EventKind = "SLA_MISSED"
 	EventRescheduled          EventKind = "FULFILLMENT_RESCHEDULED"
+	EventResultAdded          EventKind = "RESULT_ADDED"
 )
 
 // Event is an immutable fact about an order, numbered within it from 1 without a gap.

@@ -191,6 +191,7 @@ type ExternalOrder struct {
 	Charge     *Money // nil: not known yet
 	Message    string
 	Reroutable bool // of a REJECTED one: another provider may take it
+	Results    []ExternalResult
 }
 
 // Outcome is a provider's answer to one create or cancel call.

@@ -68,6 +68,8 @@ const (
 type redaction struct {
 	d *jx.Decoder
 	e jx.Encoder
+	// within counts the results that are being read: of an object there that is marked as secret, value and URL are hidden.
+	within int
 }
 
 func (r *redaction) value(seen exposure, depth int) error {
@@ -107,15 +109,48 @@ func (r *redaction) value(seen exposure, depth int) error {
 func (r *redaction) object(seen exposure, depth int) error {
 	r.e.ObjStart()
 	defer r.e.ObjEnd()
-	members := 0
+	members, marked := 0, false
+	if r.within > 0 {
+		var err error
+		if marked, err = r.marked(); err != nil {
+			return err
+		}
+	}
 	return r.d.Obj(func(_ *jx.Decoder, name string) error {
 		members++
 		if members > keptMembers {
 			return r.d.Skip()
 		}
 		r.e.FieldStart(RedactText(name))
+		plain := plainName.Replace(strings.ToLower(name))
+		switch {
+		case plain == "results":
+			r.within++
+			defer func() { r.within-- }()
+		case r.within > 0 && plain == "secret" && r.d.Next() == jx.Bool:
+			return r.value(open, depth+1) // whether it is secret is not
+		case marked && (plain == "value" || plain == "url"):
+			return r.value(secret, depth+1)
+		}
 		return r.value(max(seen, exposureOf(name)), depth+1)
 	})
+}
+
+// marked looks ahead whether the object that comes is marked as secret, in whatever way.
+func (r *redaction) marked() (marked bool, err error) {
+	err = r.d.Capture(func(d *jx.Decoder) error {
+		return d.Obj(func(d *jx.Decoder, name string) error {
+			raw, err := d.Raw()
+			if plainName.Replace(strings.ToLower(name)) == "secret" && string(raw) != "false" && string(raw) != "null" {
+				marked = true
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return false, fmt.Errorf("look ahead: %w", err)
+	}
+	return marked, nil
 }
 
 func (r *redaction) array(seen exposure, depth int) error {

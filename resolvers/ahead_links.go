@@ -83,12 +83,14 @@ func unknownID(f *order.Fulfillment) *uuid.UUID {
 
 func fulfillmentLinks() map[string]link {
 	return map[string]link{
-		"Fulfillment.order":          toOne("Order", func(f *order.Fulfillment) *uuid.UUID { return &f.OrderID }, toOrders),
-		"Fulfillment.line":           toOne("OrderLine", func(f *order.Fulfillment) *uuid.UUID { return &f.LineID }, toLines),
-		"Fulfillment.provider":       toOne("Provider", func(f *order.Fulfillment) *uuid.UUID { return f.ProviderID }, toProviders),
-		"Fulfillment.offer":          toOne("Offer", func(f *order.Fulfillment) *uuid.UUID { return f.OfferID }, toOffers),
-		"Fulfillment.replaces":       toOne("Fulfillment", func(f *order.Fulfillment) *uuid.UUID { return f.ReplacesID }, toFulfillments),
-		"Fulfillment.decision":       toOne("RoutingDecision", func(f *order.Fulfillment) *uuid.UUID { return &f.ID }, toDecisions),
+		"Fulfillment.order":    toOne("Order", func(f *order.Fulfillment) *uuid.UUID { return &f.OrderID }, toOrders),
+		"Fulfillment.line":     toOne("OrderLine", func(f *order.Fulfillment) *uuid.UUID { return &f.LineID }, toLines),
+		"Fulfillment.provider": toOne("Provider", func(f *order.Fulfillment) *uuid.UUID { return f.ProviderID }, toProviders),
+		"Fulfillment.offer":    toOne("Offer", func(f *order.Fulfillment) *uuid.UUID { return f.OfferID }, toOffers),
+		"Fulfillment.replaces": toOne("Fulfillment", func(f *order.Fulfillment) *uuid.UUID { return f.ReplacesID }, toFulfillments),
+		"Fulfillment.decision": toOne("RoutingDecision", func(f *order.Fulfillment) *uuid.UUID { return &f.ID }, toDecisions),
+		"Fulfillment.results": toOne("", func(f *order.Fulfillment) *uuid.UUID { return &f.ID },
+			func(l *loaders) *batch[[]*order.Result] { return l.results }),
 		"Fulfillment.unknownSince":   toOne("", unknownID, toUnknowns),
 		"Fulfillment.reconciliation": toOne("", unknownID, toUnknowns),
 		"Fulfillment.attempts": toMany("Attempt", "attempts", func(f *order.Fulfillment) uuid.UUID { return f.ID }, withoutFilter,

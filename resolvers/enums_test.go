@@ -36,6 +36,7 @@ func TestEnumerationsAreTheCores(t *testing.T) {
 		"BulkRowOutcome":        {"order", "BulkOutcome"},
 		"DeadlineAction":        {"order", "DeadlineAction"},
 		"FulfillmentResolution": {"order", "Resolution"},
+		"FulfillmentResultKind": {"order", "ResultKind"},
 		"FulfillmentStatus":     {"order", "FulfillmentStatus"},
 		"LedgerEntryKind":       {"order", "EntryKind"},
 		"OrderEventKind":        {"order", "EventKind"},

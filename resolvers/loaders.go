@@ -96,7 +96,8 @@ type loaders struct {
 	principal account.Principal
 
 	orders       *batch[*order.Order]
-	holds        *batch[[]*order.Hold] // by order
+	holds        *batch[[]*order.Hold]   // by order
+	results      *batch[[]*order.Result] // by fulfillment
 	lines        *batch[*order.Line]
 	fulfillments *batch[*order.Fulfillment]
 	attempts     *batch[*order.Attempt]
@@ -157,6 +158,7 @@ func (r *Root) newLoaders(principal account.Principal) *loaders {
 		root: r, principal: principal, families: make(map[*ast.Field]any),
 		orders:       single(r, principal, st.Orders),
 		holds:        single(r, principal, st.OpenHolds),
+		results:      single(r, principal, st.Results),
 		lines:        single(r, principal, st.Lines),
 		fulfillments: single(r, principal, st.Fulfillments),
 		attempts:     single(r, principal, st.AttemptsByID),

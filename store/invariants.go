@@ -116,6 +116,9 @@ func existenceRules() []rule {
 			  AND NOT EXISTS (SELECT FROM orders o WHERE o.id = made.id)`},
 		{1, "every attempt belongs to a fulfillment", `
 			SELECT 'attempt ' || a.id FROM attempts a WHERE NOT EXISTS (SELECT FROM fulfillments f WHERE f.id = a.fulfillment_id)`},
+		{1, "every row of fulfillment_results belongs to a fulfillment of its account", `
+			SELECT 'result ' || r.id FROM fulfillment_results r
+			WHERE NOT EXISTS (SELECT FROM fulfillments f WHERE f.id = r.fulfillment_id AND f.account_id = r.account_id)`},
 		belongs("order_lines"), belongs("fulfillments"), belongs("ledger_entries"), belongs("events"), belongs("tasks"), belongs("holds"),
 	}
 }

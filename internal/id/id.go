@@ -34,6 +34,7 @@ const (
 	RoutingPolicy
 	OfferSync
 	BulkOperation
+	Result
 )
 
 const kindByte = 15

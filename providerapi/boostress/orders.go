@@ -195,7 +195,7 @@ func parseOrder(body []byte) (order.ExternalOrder, error) {
 func externalOf(wire *protocol.Order) (order.ExternalOrder, error) {
 	seen := order.ExternalOrder{
 		ExternalID: wire.ID, Key: wire.Key, State: stateOf(wire.Status), RawStatus: wire.Status,
-		Delivered: wire.Delivered, Message: wire.Message, Reroutable: wire.Reroutable,
+		Delivered: wire.Delivered, Message: wire.Message, Reroutable: wire.Reroutable, Results: resultsOf(wire.Results),
 	}
 	if wire.Charge == nil {
 		return seen, nil
@@ -206,6 +206,30 @@ func externalOf(wire *protocol.Order) (order.ExternalOrder, error) {
 	}
 	seen.Charge = &charge
 	return seen, nil
+}
+
+// resultsOf maps what the provider hands over; what kind of thing nobody knows is a text.
+func resultsOf(wire []protocol.Result) []order.ExternalResult {
+	var results []order.ExternalResult
+	for i := range wire {
+		kind := order.ResultText
+		switch wire[i].Kind {
+		case protocol.ResultTracking:
+			kind = order.ResultTracking
+		case protocol.ResultCode:
+			kind = order.ResultCode
+		case protocol.ResultFile:
+			kind = order.ResultFile
+		}
+		result := order.ExternalResult{
+			ID: wire[i].ID, Kind: kind, Label: wire[i].Label, Value: wire[i].Value, URL: wire[i].URL,
+			Carrier: wire[i].Carrier, Secret: wire[i].Secret,
+		}
+		if clean, ok := result.Clean(); ok {
+			results = append(results, clean)
+		}
+	}
+	return results
 }
 
 func moneyOf(wire protocol.Money) (order.Money, error) {

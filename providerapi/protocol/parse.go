@@ -78,6 +78,8 @@ func (o *Order) member(d *jx.Decoder, name []byte) (err error) {
 		return known(d, &o.CreatedAt)
 	case "updatedAt":
 		return known(d, &o.UpdatedAt)
+	case "results":
+		return o.readResults(d)
 	default:
 		return d.Skip()
 	}

@@ -28,6 +28,9 @@ const (
 	MaxWord      = 64       // characters of status words and codes
 	MaxBatch     = 100      // orders of a list, ids of a status request, orders of a webhook
 	MaxOffers    = 1000     // offers of a page
+	MaxResults   = 20       // results of an order
+	MaxValue     = 4 << 10  // bytes of a result's value, and of its URL
+	MaxLabel     = 200      // bytes of a result's label, carrier and id
 	MaxQuantity  = 1_000_000_000
 	maxDepth     = 32
 	maxMembers   = 64 // of one object of the protocol; attributes are not counted
@@ -104,6 +107,26 @@ type Order struct {
 	Reroutable bool // of a rejected one: another provider may take it
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
+	Results    []Result
+}
+
+// The kinds of results. Others are allowed, and are texts to who does not know them.
+const (
+	ResultTracking = "tracking"
+	ResultCode     = "code"
+	ResultFile     = "file"
+	ResultText     = "text"
+)
+
+// Result is something that the provider hands over for an order.
+type Result struct {
+	ID      string // unique within the order
+	Kind    string
+	Label   string // for people; never secret
+	Value   string // the tracking number, the code, the text, or the file's name
+	URL     string
+	Carrier string // of tracking
+	Secret  bool   // value and URL are for nobody but who receives the goods
 }
 
 // Offer is something a provider sells.

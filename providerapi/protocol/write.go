@@ -73,6 +73,7 @@ func (o *Order) write(e *jx.Encoder) {
 	if !o.UpdatedAt.IsZero() {
 		timeField(e, "updatedAt", &o.UpdatedAt)
 	}
+	writeResults(e, o.Results)
 	e.ObjEnd()
 }
 

@@ -27,6 +27,7 @@ type entry struct {
 	charge     micros
 	message    string
 	reroutable bool
+	results    []protocol.Result // replaced, never changed
 	updated    time.Time
 	due        time.Time // of the next step; zero: none
 	position   uint64    // in the journal, of its last change
@@ -38,6 +39,7 @@ func (e *entry) wire() protocol.Order {
 	order := protocol.Order{
 		ID: e.id, Key: e.key, Status: e.status, OfferID: e.offerID, Quantity: e.quantity, Delivered: e.delivered,
 		Message: e.message, Reroutable: e.reroutable, CreatedAt: e.created, UpdatedAt: e.updated,
+		Results: e.results,
 	}
 	if e.charge >= 0 {
 		order.Charge = &protocol.Money{Amount: e.charge.String(), Currency: e.currency}
@@ -95,6 +97,7 @@ func (s *Server) step(e *entry, b *Behavior, now time.Time) {
 
 func (s *Server) fulfill(e *entry, b *Behavior, now time.Time) {
 	e.status, e.delivered = protocol.StatusFulfilled, e.quantity
+	e.handOver()
 	if b.ChargeLateMS > 0 {
 		e.charge, e.due = unknown, now.Add(milliseconds(b.ChargeLateMS))
 		return

@@ -194,7 +194,7 @@ func (r *record) entry(p *provider) (*entry, error) {
 		currency: r.currency, price: r.price, quantity: order.Quantity, digest: r.digest, created: order.CreatedAt,
 		visible: r.visible,
 		status:  order.Status, delivered: order.Delivered, charge: unknown, message: order.Message,
-		reroutable: order.Reroutable, updated: order.UpdatedAt, due: r.due,
+		reroutable: order.Reroutable, results: order.Results, updated: order.UpdatedAt, due: r.due,
 	}
 	if e.visible.IsZero() {
 		e.visible = e.created

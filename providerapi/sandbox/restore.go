@@ -46,7 +46,7 @@ func (s *Server) loadOrder(p *provider, r *record) error {
 			return fmt.Errorf("two orders of one number: %w", errRecord)
 		}
 		known.status, known.delivered, known.charge, known.message = e.status, e.delivered, e.charge, e.message
-		known.reroutable, known.updated, known.due = e.reroutable, e.updated, e.due
+		known.reroutable, known.results, known.updated, known.due = e.reroutable, e.results, e.updated, e.due
 		return nil
 	}
 	s.ledger.restore(e)

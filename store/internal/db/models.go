@@ -129,6 +129,22 @@ type Fulfillment struct {
 	SlaMs          int64
 }
 
+type FulfillmentResult struct {
+	ID            uuid.UUID
+	AccountID     uuid.UUID
+	FulfillmentID uuid.UUID
+	ExternalID    string
+	Kind          string
+	Label         string
+	Value         string
+	Url           string
+	Carrier       string
+	Secret        bool
+	Sealed        []byte
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
 type Hold struct {
 	ID         uuid.UUID
 	AccountID  uuid.UUID
