@@ -36,7 +36,7 @@ const (
 
 // The actions about single fulfillments.
 const (
-	ActionFulfillmentResolve Action = "fulfillment.resolve" // a person's word on an unknown outcome
+	ActionFulfillmentResolve Action = "fulfillment.resolve"      // a person's word on an unknown outcome
 	ActionResultReveal       Action = "fulfillmentResult.reveal" // what a provider handed over was read
 )
 

@@ -127,6 +127,19 @@ func TestRedact(t *testing.T) {
 			`["bsk_test_abcdefghijkl", "Bearer abcdefghijkl", "https://x/?api_key=abc&b=1"]`,
 			`["[redacted]","Bearer [redacted]","https://x/?api_key=[redacted]&b=1"]`,
 		},
+		"results": {
+			`{"results":[{"id":"a","value":"HUSH","url":"u","secret":true},{"id":"b","value":"v","url":"u","secret":false}]}`,
+			`{"results":[{"id":"a","value":"[redacted]","url":"[redacted]","secret":true},` +
+				`{"id":"b","value":"v","url":"u","secret":false}]}`,
+		},
+		"results of many": {
+			`{"orders":[{"Results":[{"SECRET":"yes","Value":["HUSH"],"more":{"value":"v"}}],"value":1}]}`,
+			`{"orders":[{"Results":[{"SECRET":"[redacted]","Value":"[redacted]","more":{"value":"v"}}],"value":1}]}`,
+		},
+		"results marked twice": {
+			`{"results":{"secret":true,"v\u0061lue":"HUSH","secret":false}}`,
+			`{"results":{"secret":true,"value":"[redacted]","secret":false}}`,
+		},
 		"too deep": {
 			strings.Repeat(`[`, 12) + strings.Repeat(`]`, 12),
 			strings.Repeat(`[`, 9) + `"[redacted]"` + strings.Repeat(`]`, 9),

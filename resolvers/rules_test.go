@@ -101,6 +101,8 @@ func TestRolesSeeWhatTheyMay(t *testing.T) {
 		`{ providers { nodes { name isEnabled } } }`:                                       all,
 		`{ providers { nodes { baseUrl } } }`:                                              {admin, operator, viewer},
 		`{ orders { nodes { fulfillments { nodes { decision { madeAt } } } } } }`:          {admin, operator, viewer},
+		`{ fulfillments { nodes { results { id label value url isSecret } } } }`:           {admin, operator, integrator, viewer},
+		`mutation { revealFulfillmentResult(input: {id: "x"}) { value } }`:                 {admin, operator, integrator},
 		`{ orders { nodes { fulfillments { nodes { attempts { nodes { key } } } } } } }`:   {admin, operator, viewer},
 		`{ taskResults { nodes { state } } }`:                                              {admin, operator, viewer},
 		`{ routingPolicies { nodes { name } } }`:                                           {admin, operator, viewer},

@@ -48,6 +48,7 @@ type stand struct {
 	jar      *jar
 	access   *access.Service
 	results  *live.Results
+	keys     *seal.Keyring
 	service  *fulfillment.Service
 }
 
@@ -56,7 +57,7 @@ const patientWait = 40 * time.Millisecond
 
 func newStand(t testing.TB) *stand {
 	t.Helper()
-	s := &stand{t: t, counter: &counter{}, log: &lockedWriter{}, jar: &jar{}}
+	s := &stand{t: t, counter: &counter{}, log: &lockedWriter{}, jar: &jar{}, keys: newKeyring(t)}
 	s.url = testkit.Postgres(t, store.Migrate, schemaVersion(t))
 	st, err := store.Open(t.Context(), s.url, store.Options{Tracer: s.counter})
 	if err != nil {
@@ -84,7 +85,7 @@ func newStand(t testing.TB) *stand {
 		},
 		Capabilities: func(context.Context, order.Provider) (order.Capabilities, error) { return order.Capabilities{}, nil },
 		Adapters:     func() []string { return []string{"boostress"} },
-		Seal:         newKeyring(t),
+		Seal:         s.keys,
 	})
 	s.root = resolvers.New(resolvers.Options{
 		Store: st, Access: s.access, Live: hub, Log: log, Wait: patientWait, Fulfillment: s.service,

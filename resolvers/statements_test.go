@@ -25,13 +25,13 @@ func TestStatementsDontGrowWithTheList(t *testing.T) {
 				destination { name } budget { amount } holds { name }
 				lines { totalCount nodes { serviceType } }
 				fulfillments { totalCount nodes { status line { position } order { reference } provider { name } offer { name
-					} replaces { id }
+					} replaces { id } results { label value }
 					attempts { totalCount nodes { state provider { name } } }
 					decision { offer { name } candidates { offer { name } provider { name } } }
 					decisions { totalCount nodes { policy { name } passed { policy { name } } offer { name } candidates(skip: 1) { provider {
 						name } } } } } }
 				events { totalCount nodes { cursor kind fulfillment { status } order { destination { name } eventCursor holds { name } } } }
-				ledgerEntries { totalCount nodes { kind fulfillment { id } provider { name } } } } } }`, 23},
+				ledgerEntries { totalCount nodes { kind fulfillment { id } provider { name } } } } } }`, 24},
 		"providers": {`{ providers(first: 100) { totalCount nodes { name health { calls breakers { operation } }
 			today { spent { amount } } offers(first: 5) { totalCount nodes { name provider { name } } } } } }`, 8},
 		"fulfillments": {`{ fulfillments(first: 100) { nodes { order { lines { nodes { id } } } provider { name } attempts {

@@ -28,7 +28,7 @@ func idOf(kind id.Kind, account, n int) uuid.UUID {
 func accountID(n int) uuid.UUID { return idOf(id.Account, n, 0) }
 
 // world fills an account: providers with two offers each, orders with two lines, each line with a fulfillment that has
-// two attempts, a decision and ledger entries; two events, a finished and a waiting task, and a bulk operation with two
+// two attempts, a result, a decision and ledger entries; two events, a finished and a waiting task, and a bulk operation with two
 // rows for each order.
 type world struct {
 	account   int
@@ -160,6 +160,9 @@ func (w world) fulfillment(b *pgx.Batch, o, f int) {
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 'SUBMITTED', 1.125, 'EUR', 2.25, 0, $8, 'in-print', $9, $10, $10, $10)`,
 		w.id(id.Fulfillment, f), accountID(w.account), w.id(id.Order, o), w.id(id.Line, f), w.id(id.Provider, provider),
 		w.id(id.Offer, 2*provider), f%2+1, fmt.Sprintf("ext-%d", f), []string{"", "look"}[(f+1)%2], w.at(o))
+	b.Queue(`INSERT INTO fulfillment_results (id, account_id, fulfillment_id, external_id, kind, label, value, url, carrier, created_at,
+			updated_at) VALUES ($1, $2, $3, 'p', 'TRACKING', 'Parcel', $4, 'https://track.example', 'Express', $5, $5)`,
+		w.id(id.Result, f), accountID(w.account), w.id(id.Fulfillment, f), fmt.Sprintf("SX-%d", f), w.at(o))
 	for n := range 2 {
 		state, class := []string{"RETRYABLE", "ACCEPTED"}[n], []string{"RETRYABLE", "ACCEPTED"}[n]
 		b.Queue(`INSERT INTO attempts (id, account_id, fulfillment_id, provider_id, operation, key, call_number, state, class, message,

@@ -27,7 +27,7 @@ func breakages() map[string][]string {
 		"every row of tasks":              {"DELETE FROM orders WHERE reference = 'waiting'"},
 		"every row of holds":              {"DELETE FROM orders WHERE reference = 'held'"},
 		"every row of fulfillment_results": {`INSERT INTO fulfillment_results (id, account_id, fulfillment_id, external_id, kind, created_at,
-			updated_at) SELECT gen_random_uuid(), gen_random_uuid(), id, 'x', 'TEXT', now(), now() FROM fulfillments WHERE id = ` + fulfilled},
+			updated_at) SELECT gen_random_uuid(), order_id, id, 'x', 'TEXT', now(), now() FROM fulfillments WHERE id = ` + fulfilled},
 
 		"an order at a provider belongs": {"UPDATE fulfillments SET external_id = 'x-fulfilled' WHERE id = " + of("partial", "")},
 		"while an outcome is open": {

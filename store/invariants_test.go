@@ -236,7 +236,7 @@ func (s *scene) ledger() (lines []store.LedgerLine) {
 var tables = []string{
 	"meta", "providers", "provider_days", "offer_syncs", "offer_sync_changes", "offers", "orders", "order_lines", "fulfillments", "attempts",
 	"ledger_entries", "events", "tasks", "task_results", "schedule_slots", "idempotency_keys", "workers", "holds", "bulk_operations",
-	"bulk_rows",
+	"bulk_rows", "fulfillment_results",
 }
 
 // keep remembers every row, and what the providers hold.

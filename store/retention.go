@@ -19,7 +19,8 @@ type Forgotten struct {
 	Bulk     int64 `json:"bulkOperations"`
 }
 
-// Keep says how long things are kept, by the database's clock.
+// Keep says how long things are kept, by the database's clock. Orders are kept; what was handed over for a fulfillment goes
+// with it, by the table's reference.
 type Keep struct {
 	Keys     time.Duration // idempotency keys, from their creation
 	Receipts time.Duration // webhook receipts, from their arrival

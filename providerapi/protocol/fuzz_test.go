@@ -18,6 +18,7 @@ func FuzzParseOrder(f *testing.F) {
 	order := fullOrder()
 	f.Add(order.Append(nil))
 	f.Add([]byte(`{"id":"o1","key":"k","status":"\u0061ccepted","x":[{"a":1e9}],"charge":null}`))
+	f.Add([]byte(`{"id":"o1","key":"k","status":"s","results":[{"id":"r","kind":"code","value":"v","secret":true,"x":[]},{"id":"s","kind":"f"}]}`))
 	f.Add([]byte(`{"id":"o1","key":"k","status":"s","createdAt":"2026-11-24T12:00:00.000000001+01:00"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got, err := protocol.ParseOrder(body)

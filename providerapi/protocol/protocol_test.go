@@ -3,6 +3,7 @@ package protocol_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,10 @@ func fullOrder() protocol.Order {
 		ID: "ord_1", Key: "k:1", Status: protocol.StatusPartial, OfferID: "poster-a3", Quantity: 3, Delivered: 1,
 		Charge:  &protocol.Money{Amount: "14.700001", Currency: "EUR"},
 		Message: "half \"done\" \u2013 soon", Reroutable: true, CreatedAt: noon, UpdatedAt: noon.Add(time.Second),
+		Results: []protocol.Result{
+			{ID: "parcel 1", Kind: protocol.ResultTracking, Label: "Parcel", Value: "SX1", URL: "https://track.example/SX1", Carrier: "Express"},
+			{ID: "c", Kind: "song", Value: "la \"la\"\n", Secret: true},
+		},
 	}
 }
 
@@ -143,6 +148,33 @@ func TestUnknownMembersAndWordsAreNoFault(t *testing.T) {
 	}
 }
 
+// results writes a number of results.
+func results(count int) string {
+	list := make([]string, count)
+	for i := range list {
+		list[i] = fmt.Sprintf(`{"id":"%d","kind":"text","value":"v"}`, i)
+	}
+	return strings.Join(list, ",")
+}
+
+// long writes a result of which one member is so many bytes long.
+func long(member string, length int) string {
+	return fmt.Sprintf(`{"id":"a","kind":"text",%q:%q}`, member, strings.Repeat("x", length))
+}
+
+func TestResultsUpToTheBound(t *testing.T) {
+	t.Parallel()
+
+	got, err := protocol.ParseOrder([]byte(`{"id":"o1","key":"k","status":"s","results":[` + results(protocol.MaxResults) + `]}`))
+	if err != nil || len(got.Results) != protocol.MaxResults {
+		t.Errorf("%d results, %v", len(got.Results), err)
+	}
+	none, err := protocol.ParseOrder([]byte(`{"id":"o1","key":"k","status":"s","results":null}`))
+	if err != nil || none.Results != nil {
+		t.Errorf("none: %v, %v", none.Results, err)
+	}
+}
+
 func TestParseOrderRefuses(t *testing.T) {
 	t.Parallel()
 
@@ -179,6 +211,14 @@ func TestParseOrderRefuses(t *testing.T) {
 		"delivered below zero": {`{"id":"o1","delivered":-1,` + rest, protocol.ErrMalformed},
 		"delivered a fraction": {`{"id":"o1","delivered":1.5,` + rest, protocol.ErrMalformed},
 		"delivered too much":   {`{"id":"o1","delivered":99999999999,` + rest, protocol.ErrMalformed},
+		"21 results":           {`{"id":"o1","results":[` + results(protocol.MaxResults+1) + `],` + rest, protocol.ErrMalformed},
+		"result given twice":   {`{"id":"o1","results":[{"id":"a","kind":"text"},{"id":"a","kind":"text"}],` + rest, protocol.ErrMalformed},
+		"result without id":    {`{"id":"o1","results":[{"kind":"text"}],` + rest, protocol.ErrMalformed},
+		"result of no kind":    {`{"id":"o1","results":[{"id":"a"}],` + rest, protocol.ErrMalformed},
+		"result as a text":     {`{"id":"o1","results":["a"],` + rest, protocol.ErrMalformed},
+		"secret as a text":     {`{"id":"o1","results":[{"id":"a","kind":"code","secret":"no"}],` + rest, protocol.ErrMalformed},
+		"result too long":      {`{"id":"o1","results":[` + long("value", protocol.MaxValue+1) + `],` + rest, protocol.ErrMalformed},
+		"label too long":       {`{"id":"o1","results":[` + long("label", protocol.MaxLabel+1) + `],` + rest, protocol.ErrMalformed},
 		"time that is none":    {`{"id":"o1","createdAt":"yesterday",` + rest, protocol.ErrMalformed},
 		"not UTF-8":            {"{\"id\":\"o1\",\"message\":\"\xff\"," + rest, protocol.ErrMalformed},
 		"nested too deeply":    {`{"x":` + strings.Repeat("[", 99) + strings.Repeat("]", 99) + `,"id":"o1",` + rest, protocol.ErrMalformed},
