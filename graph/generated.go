@@ -93,6 +93,7 @@ type FulfillmentResolver interface {
 	Reconciliation(ctx context.Context, obj *order.Fulfillment) (*order.Reconciliation, error)
 
 	Attempts(ctx context.Context, obj *order.Fulfillment, first *int, after *string, last *int, before *string) (*AttemptConnection, error)
+	Results(ctx context.Context, obj *order.Fulfillment) ([]*order.Result, error)
 	Decision(ctx context.Context, obj *order.Fulfillment) (*RoutingDecision, error)
 	Decisions(ctx context.Context, obj *order.Fulfillment, first *int, after *string, last *int, before *string) (*RoutingDecisionConnection, error)
 }
@@ -120,6 +121,7 @@ type MutationResolver interface {
 	SplitFulfillment(ctx context.Context, input SplitFulfillmentInput) (*SplitFulfillmentPayload, error)
 	RescheduleFulfillment(ctx context.Context, input RescheduleFulfillmentInput) (*RescheduleFulfillmentPayload, error)
 	RetryFulfillments(ctx context.Context, input RetryFulfillmentsInput) (*RetryFulfillmentsPayload, error)
+	RevealFulfillmentResult(ctx context.Context, input RevealFulfillmentResultInput) (*RevealFulfillmentResultPayload, error)
 	CreateProvider(ctx context.Context, input CreateProviderInput) (*CreateProviderPayload, error)
 	UpdateProvider(ctx context.Context, input UpdateProviderInput) (*UpdateProviderPayload, error)
 	PauseProvider(ctx context.Context, input PauseProviderInput) (*PauseProviderPayload, error)
@@ -336,6 +338,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ResumeProviderInput", ec.unmarshalInputResumeProviderInput),
 			graphql.NewInputUnmarshaler("RetryFulfillmentInput", ec.unmarshalInputRetryFulfillmentInput),
 			graphql.NewInputUnmarshaler("RetryFulfillmentsInput", ec.unmarshalInputRetryFulfillmentsInput),
+			graphql.NewInputUnmarshaler("RevealFulfillmentResultInput", ec.unmarshalInputRevealFulfillmentResultInput),
 			graphql.NewInputUnmarshaler("RevokeApiKeyInput", ec.unmarshalInputRevokeApiKeyInput),
 			graphql.NewInputUnmarshaler("RoutingPolicyFilter", ec.unmarshalInputRoutingPolicyFilter),
 			graphql.NewInputUnmarshaler("RoutingPolicySort", ec.unmarshalInputRoutingPolicySort),
@@ -946,6 +949,11 @@ type Mutation @allow(roles: [ADMIN]) {
     "Which fulfillments."
     input: RetryFulfillmentsInput!
   ): RetryFulfillmentsPayload! @allow(roles: [ADMIN, OPERATOR])
+  "Tells what a result holds, also a secret one. Each time leaves an audit entry."
+  revealFulfillmentResult(
+    "Which result."
+    input: RevealFulfillmentResultInput!
+  ): RevealFulfillmentResultPayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
   "Adds a provider."
   createProvider(
     "What it is and how it is reached."
@@ -1772,6 +1780,8 @@ enum OrderEventKind {
   FULFILLMENT_RESOLVED
   "A provider made no progress within the time that its offer promises."
   SLA_MISSED
+  "A provider handed something over, or changed it: the changes of \"fulfillment.result\" tell kinds and labels, and never values."
+  RESULT_ADDED
 }
 
 "A page of events."
@@ -1883,6 +1893,8 @@ type Fulfillment implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIE
     "Only what comes before this cursor."
     before: String
   ): AttemptConnection!
+  "What its provider handed over: at most 20 things, the earliest first."
+  results: [FulfillmentResult!]!
   "How its offer was chosen, or why none was, at the last try."
   decision: RoutingDecision
   "Every choice of an offer for it, the earliest first."
@@ -1908,6 +1920,54 @@ type Fulfillment implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIE
   nextPollAt: DateTime
   "When it ended."
   finishedAt: DateTime
+}
+
+"Something that a provider handed over for a fulfillment."
+type FulfillmentResult @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
+  "Opaque; revealFulfillmentResult takes it."
+  id: ID!
+  "What kind of thing it is."
+  kind: FulfillmentResultKind!
+  "What it is, for people."
+  label: String
+  "The tracking number, the code, the text or the file's name. Null where it is secret: see revealFulfillmentResult."
+  value: String
+  "Where it is followed, redeemed or downloaded. Null where there is no such place, or it is secret."
+  url: String
+  "Of TRACKING: who carries it."
+  carrier: String
+  "Whether value and url are shown by revealFulfillmentResult only."
+  isSecret: Boolean!
+  "When the provider first told of it."
+  createdAt: DateTime!
+}
+
+"What kind of thing a provider handed over."
+enum FulfillmentResultKind {
+  "By which a parcel is followed."
+  TRACKING
+  "A code, e.g. of a gift card or a license."
+  CODE
+  "A file, by its URL."
+  FILE
+  "A text, e.g. a finding."
+  TEXT
+}
+
+"Which result is revealed."
+input RevealFulfillmentResultInput {
+  "The result's id."
+  id: ID!
+}
+
+"What became of revealFulfillmentResult."
+type RevealFulfillmentResultPayload @allow(roles: [ADMIN, OPERATOR, INTEGRATOR]) {
+  "The result's value; null where it can't be revealed, or has only a url."
+  value: String
+  "The result's url, if it has one."
+  url: String
+  "What is wrong with the input."
+  userErrors: [UserError!]!
 }
 
 "Where a fulfillment stands."
@@ -5618,6 +5678,8 @@ func (ec *executionContext) childFields_Fulfillment(ctx context.Context, field g
 		return ec.fieldContext_Fulfillment_slaAt(ctx, field)
 	case "attempts":
 		return ec.fieldContext_Fulfillment_attempts(ctx, field)
+	case "results":
+		return ec.fieldContext_Fulfillment_results(ctx, field)
 	case "decision":
 		return ec.fieldContext_Fulfillment_decision(ctx, field)
 	case "decisions":
@@ -5660,6 +5722,28 @@ func (ec *executionContext) childFields_FulfillmentEdge(ctx context.Context, fie
 		return ec.fieldContext_FulfillmentEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FulfillmentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_FulfillmentResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_FulfillmentResult_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_FulfillmentResult_kind(ctx, field)
+	case "label":
+		return ec.fieldContext_FulfillmentResult_label(ctx, field)
+	case "value":
+		return ec.fieldContext_FulfillmentResult_value(ctx, field)
+	case "url":
+		return ec.fieldContext_FulfillmentResult_url(ctx, field)
+	case "carrier":
+		return ec.fieldContext_FulfillmentResult_carrier(ctx, field)
+	case "isSecret":
+		return ec.fieldContext_FulfillmentResult_isSecret(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_FulfillmentResult_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FulfillmentResult", field.Name)
 }
 
 func (ec *executionContext) childFields_FulfillmentStatusCount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6436,6 +6520,18 @@ func (ec *executionContext) childFields_RetryFulfillmentsPayload(ctx context.Con
 		return ec.fieldContext_RetryFulfillmentsPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RetryFulfillmentsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RevealFulfillmentResultPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "value":
+		return ec.fieldContext_RevealFulfillmentResultPayload_value(ctx, field)
+	case "url":
+		return ec.fieldContext_RevealFulfillmentResultPayload_url(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RevealFulfillmentResultPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevealFulfillmentResultPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RevokeApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7722,6 +7818,20 @@ func (ec *executionContext) field_Mutation_retryFulfillments_args(ctx context.Co
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (RetryFulfillmentsInput, error) {
 			return ec.unmarshalNRetryFulfillmentsInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryFulfillmentsInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_revealFulfillmentResult_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (RevealFulfillmentResultInput, error) {
+			return ec.unmarshalNRevealFulfillmentResultInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRevealFulfillmentResultInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -13427,6 +13537,38 @@ func (ec *executionContext) fieldContext_Fulfillment_attempts(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Fulfillment_results(ctx context.Context, field graphql.CollectedField, obj *order.Fulfillment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Fulfillment_results(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Fulfillment().Results(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Result) graphql.Marshaler {
+			return ec.marshalNFulfillmentResult2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐResultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Fulfillment_results(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Fulfillment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FulfillmentResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Fulfillment_decision(ctx context.Context, field graphql.CollectedField, obj *order.Fulfillment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13813,6 +13955,190 @@ func (ec *executionContext) fieldContext_FulfillmentEdge_node(_ context.Context,
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _FulfillmentResult_id(ctx context.Context, field graphql.CollectedField, obj *order.Result) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FulfillmentResult_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v uuid.UUID) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FulfillmentResult_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FulfillmentResult", field, false, false, "ID")
+}
+
+func (ec *executionContext) _FulfillmentResult_kind(ctx context.Context, field graphql.CollectedField, obj *order.Result) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FulfillmentResult_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v order.ResultKind) graphql.Marshaler {
+			return ec.marshalNFulfillmentResultKind2githubᚗcomᚋboostressᚋboostressᚋorderᚐResultKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FulfillmentResult_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FulfillmentResult", field, false, false, "FulfillmentResultKind")
+}
+
+func (ec *executionContext) _FulfillmentResult_label(ctx context.Context, field graphql.CollectedField, obj *order.Result) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FulfillmentResult_label(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Label, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOString2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FulfillmentResult_label(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FulfillmentResult", field, false, false, "String")
+}
+
+func (ec *executionContext) _FulfillmentResult_value(ctx context.Context, field graphql.CollectedField, obj *order.Result) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FulfillmentResult_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOString2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FulfillmentResult_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FulfillmentResult", field, false, false, "String")
+}
+
+func (ec *executionContext) _FulfillmentResult_url(ctx context.Context, field graphql.CollectedField, obj *order.Result) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FulfillmentResult_url(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOString2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FulfillmentResult_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FulfillmentResult", field, false, false, "String")
+}
+
+func (ec *executionContext) _FulfillmentResult_carrier(ctx context.Context, field graphql.CollectedField, obj *order.Result) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FulfillmentResult_carrier(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Carrier, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOString2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FulfillmentResult_carrier(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FulfillmentResult", field, false, false, "String")
+}
+
+func (ec *executionContext) _FulfillmentResult_isSecret(ctx context.Context, field graphql.CollectedField, obj *order.Result) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FulfillmentResult_isSecret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Secret, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FulfillmentResult_isSecret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FulfillmentResult", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _FulfillmentResult_createdAt(ctx context.Context, field graphql.CollectedField, obj *order.Result) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FulfillmentResult_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FulfillmentResult_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FulfillmentResult", field, false, false, "DateTime")
 }
 
 func (ec *executionContext) _FulfillmentStatusCount_status(ctx context.Context, field graphql.CollectedField, obj *FulfillmentStatusCount) (ret graphql.Marshaler) {
@@ -15296,6 +15622,50 @@ func (ec *executionContext) fieldContext_Mutation_retryFulfillments(ctx context.
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_retryFulfillments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_revealFulfillmentResult(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_revealFulfillmentResult(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RevealFulfillmentResult(ctx, fc.Args["input"].(RevealFulfillmentResultInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RevealFulfillmentResultPayload) graphql.Marshaler {
+			return ec.marshalNRevealFulfillmentResultPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRevealFulfillmentResultPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_revealFulfillmentResult(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RevealFulfillmentResultPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_revealFulfillmentResult_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -23319,6 +23689,84 @@ func (ec *executionContext) _RetryFulfillmentsPayload_userErrors(ctx context.Con
 func (ec *executionContext) fieldContext_RetryFulfillmentsPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "RetryFulfillmentsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RevealFulfillmentResultPayload_value(ctx context.Context, field graphql.CollectedField, obj *RevealFulfillmentResultPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RevealFulfillmentResultPayload_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RevealFulfillmentResultPayload_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RevealFulfillmentResultPayload", field, false, false, "String")
+}
+
+func (ec *executionContext) _RevealFulfillmentResultPayload_url(ctx context.Context, field graphql.CollectedField, obj *RevealFulfillmentResultPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RevealFulfillmentResultPayload_url(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RevealFulfillmentResultPayload_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RevealFulfillmentResultPayload", field, false, false, "String")
+}
+
+func (ec *executionContext) _RevealFulfillmentResultPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *RevealFulfillmentResultPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RevealFulfillmentResultPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RevealFulfillmentResultPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevealFulfillmentResultPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -32949,6 +33397,48 @@ func UnmarshalRetryFulfillmentsInput(ctx context.Context, raw any) (RetryFulfill
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputRevealFulfillmentResultInput(ctx context.Context, obj any) (RevealFulfillmentResultInput, error) {
+	var it RevealFulfillmentResultInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRevealFulfillmentResultInput unmarshals raw into the RevealFulfillmentResultInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRevealFulfillmentResultInput(ctx context.Context, raw any) (RevealFulfillmentResultInput, error) {
+	var out RevealFulfillmentResultInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RevealFulfillmentResultInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputRevokeApiKeyInput(ctx context.Context, obj any) (RevokeAPIKeyInput, error) {
 	var it RevokeAPIKeyInput
 	if obj == nil {
@@ -36154,6 +36644,12 @@ func (ec *executionContext) _Fulfillment(ctx context.Context, sel ast.SelectionS
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Fulfillment_attempts(ctx, field, obj)
 				})
+		case "results":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Fulfillment_results(ctx, field, obj)
+				})
 		case "decision":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -36279,6 +36775,74 @@ func (ec *executionContext) _FulfillmentEdge(ctx context.Context, sel ast.Select
 			}
 		case "node":
 			out.Values[i] = ec._FulfillmentEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var fulfillmentResultImplementors = []string{"FulfillmentResult"}
+
+func (ec *executionContext) _FulfillmentResult(ctx context.Context, sel ast.SelectionSet, obj *order.Result) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, fulfillmentResultImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FulfillmentResult")
+		case "id":
+			out.Values[i] = ec._FulfillmentResult_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kind":
+			out.Values[i] = ec._FulfillmentResult_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "label":
+			out.Values[i] = ec._FulfillmentResult_label(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._FulfillmentResult_value(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "url":
+			out.Values[i] = ec._FulfillmentResult_url(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "carrier":
+			out.Values[i] = ec._FulfillmentResult_carrier(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "isSecret":
+			out.Values[i] = ec._FulfillmentResult_isSecret(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = ec._FulfillmentResult_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -36793,6 +37357,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "retryFulfillments":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_retryFulfillments(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "revealFulfillmentResult":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_revealFulfillmentResult(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -39409,6 +39980,49 @@ func (ec *executionContext) _RetryFulfillmentsPayload(ctx context.Context, sel a
 			}
 		case "userErrors":
 			out.Values[i] = ec._RetryFulfillmentsPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var revealFulfillmentResultPayloadImplementors = []string{"RevealFulfillmentResultPayload"}
+
+func (ec *executionContext) _RevealFulfillmentResultPayload(ctx context.Context, sel ast.SelectionSet, obj *RevealFulfillmentResultPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, revealFulfillmentResultPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RevealFulfillmentResultPayload")
+		case "value":
+			out.Values[i] = ec._RevealFulfillmentResultPayload_value(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "url":
+			out.Values[i] = ec._RevealFulfillmentResultPayload_url(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._RevealFulfillmentResultPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -42829,6 +43443,45 @@ func (ec *executionContext) marshalNFulfillmentResolution2githubᚗcomᚋboostre
 	return res
 }
 
+func (ec *executionContext) marshalNFulfillmentResult2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐResultᚄ(ctx context.Context, sel ast.SelectionSet, v []*order.Result) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNFulfillmentResult2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐResult(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNFulfillmentResult2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐResult(ctx context.Context, sel ast.SelectionSet, v *order.Result) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "FulfillmentResult!")
+		return graphql.Null
+	}
+	return ec._FulfillmentResult(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNFulfillmentResultKind2githubᚗcomᚋboostressᚋboostressᚋorderᚐResultKind(ctx context.Context, v any) (order.ResultKind, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := order.ResultKind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFulfillmentResultKind2githubᚗcomᚋboostressᚋboostressᚋorderᚐResultKind(ctx context.Context, sel ast.SelectionSet, v order.ResultKind) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "FulfillmentResultKind!")
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNFulfillmentSortField2githubᚗcomᚋboostressᚋboostressᚋgraphᚐFulfillmentSortField(ctx context.Context, v any) (FulfillmentSortField, error) {
 	var res FulfillmentSortField
 	err := res.UnmarshalGQL(v)
@@ -43928,6 +44581,19 @@ func (ec *executionContext) marshalNRetryFulfillmentsPayload2ᚖgithubᚗcomᚋb
 		return graphql.Null
 	}
 	return ec._RetryFulfillmentsPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNRevealFulfillmentResultInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRevealFulfillmentResultInput(ctx context.Context, v any) (RevealFulfillmentResultInput, error) {
+	res, err := ec.unmarshalInputRevealFulfillmentResultInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRevealFulfillmentResultPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRevealFulfillmentResultPayload(ctx context.Context, sel ast.SelectionSet, v *RevealFulfillmentResultPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RevealFulfillmentResultPayload!")
+		return graphql.Null
+	}
+	return ec._RevealFulfillmentResultPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNRevokeApiKeyInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRevokeAPIKeyInput(ctx context.Context, v any) (RevokeAPIKeyInput, error) {
