@@ -1,12 +1,24 @@
+import bulkOperation from "./operations/bulkOperation.graphql?raw";
 import createOrder from "./operations/createOrder.graphql?raw";
+import holdOrder from "./operations/holdOrder.graphql?raw";
 import orderChanged from "./operations/orderChanged.graphql?raw";
 import orders from "./operations/orders.graphql?raw";
 import ordersChanged from "./operations/ordersChanged.graphql?raw";
 import providers from "./operations/providers.graphql?raw";
+import simulateRouting from "./operations/simulateRouting.graphql?raw";
 import statistics from "./operations/statistics.graphql?raw";
 import taskResults from "./operations/taskResults.graphql?raw";
 
-/** What a newcomer finds in the tabs: place an order, watch it, and look around. */
-export const operations = [createOrder, orderChanged, orders, providers, taskResults, ordersChanged, statistics].map(
-  (query) => ({ query }),
-);
+/** What a newcomer finds in the tabs: place an order, watch it, handle it and many others, and look around. */
+export const operations = [
+  createOrder,
+  orderChanged,
+  orders,
+  holdOrder,
+  bulkOperation,
+  providers,
+  simulateRouting,
+  taskResults,
+  ordersChanged,
+  statistics,
+].map((query) => ({ query }));
