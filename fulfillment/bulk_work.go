@@ -100,7 +100,7 @@ func openBulk(ctx context.Context, tx *store.Tx, t *task.Task) (*order.BulkOpera
 	if err != nil {
 		return nil, err
 	}
-	if !held[t.ID] {
+	if !held[t.Token] {
 		return nil, ErrStale
 	}
 	var arguments bulkArguments

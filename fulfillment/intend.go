@@ -49,8 +49,8 @@ func (s *Service) IntendIf(ctx context.Context, tasks []task.Task, admit Admit) 
 		w.admit = admit
 		for i := range tasks {
 			steps[i] = Step{Kind: StepNone, Task: tasks[i]}
-			if held[tasks[i].ID] {
-				held[tasks[i].ID] = false // a task that comes twice is intended once
+			if held[tasks[i].Token] {
+				held[tasks[i].Token] = false // a task that comes twice is intended once
 				if err := w.intend(ctx, &tasks[i], &steps[i]); err != nil {
 					return fmt.Errorf("task %s: %w", tasks[i].ID, err)
 				}
@@ -72,7 +72,7 @@ func (s *Service) openTasks(
 ) (*work, error) {
 	var orderIDs []uuid.UUID
 	for _, t := range tasks {
-		if held[t.ID] && t.OrderID != nil {
+		if held[t.Token] && t.OrderID != nil {
 			orderIDs = append(orderIDs, *t.OrderID)
 		}
 	}
@@ -82,7 +82,7 @@ func (s *Service) openTasks(
 	}
 	var used need
 	for i := range tasks {
-		if c, f := w.find(&tasks[i]); f != nil && held[tasks[i].ID] {
+		if c, f := w.find(&tasks[i]); f != nil && held[tasks[i].Token] {
 			used.add(c, f)
 		}
 	}

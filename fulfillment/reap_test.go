@@ -112,6 +112,27 @@ func TestOldRunOfTheSameWorker(t *testing.T) {
 	s.want(o, order.Processing, order.FulfillmentSubmitted)
 }
 
+// TestOldAndNewRunInAGroup has what both runs of a task came to recorded together, and one of them twice: a claim that
+// holds does not speak for one that doesn't.
+func TestOldAndNewRunInAGroup(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.provider("one", "5")
+	o := s.place(nil)
+	old := s.step(fulfillment.StepCreate)
+	s.exec("UPDATE workers SET heartbeat_at = 'epoch' WHERE id = $1", s.worker)
+	_, err := s.Reap(s.ctx(), term, 100)
+	must(t, err)
+	s.exec("UPDATE workers SET heartbeat_at = now() WHERE id = $1", s.worker)
+	again := s.step(fulfillment.StepCreate)
+	report := fulfillment.Report{Step: again, Outcome: accepted("x")}
+	errs, err := s.Record(s.ctx(), []fulfillment.Report{{Step: old, Outcome: outcome(order.ClassRejected)}, report, report})
+	if err != nil || !errors.Is(errs[0], fulfillment.ErrStale) || errs[1] != nil || !errors.Is(errs[2], fulfillment.ErrStale) {
+		t.Errorf("got %v, %v, want ErrStale, nil and ErrStale", errs, err)
+	}
+	s.want(o, order.Processing, order.FulfillmentSubmitted)
+}
+
 // TestReapIsBounded takes back as many as it may, and the rest with the next sweep.
 func TestReapIsBounded(t *testing.T) {
 	t.Parallel()

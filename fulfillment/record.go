@@ -31,10 +31,12 @@ func (s *Service) Record(ctx context.Context, reports []Report) ([]error, error)
 		}
 		for i := range reports {
 			results[i] = nil
-			if !held[reports[i].Step.Task.ID] {
+			claim := reports[i].Step.Task.Token
+			if !held[claim] {
 				results[i] = ErrStale
 				continue
 			}
+			held[claim] = false // what comes twice is recorded once
 			if err := w.record(ctx, &reports[i]); err != nil {
 				return fmt.Errorf("task %s: %w", reports[i].Step.Task.ID, err)
 			}
@@ -60,7 +62,7 @@ func (s *Service) openReports(ctx context.Context, tx *store.Tx, reports []Repor
 	}
 	var orderIDs []uuid.UUID
 	for i := range tasks {
-		if held[tasks[i].ID] {
+		if held[tasks[i].Token] {
 			orderIDs = append(orderIDs, *tasks[i].OrderID)
 		}
 	}

@@ -86,18 +86,19 @@ func taskColumns(tasks []task.Task, now time.Time) db.TaskInsertParams {
 	}
 }
 
-// TaskLock locks the tasks whose claim still holds, in id order, until the transaction ends, and tells which these are.
+// TaskLock locks the tasks whose claim still holds, in id order, until the transaction ends, and tells the tokens of
+// these claims. By token and not by task: one group may hold what an old and a new claim of a task came to.
 func (t *Tx) TaskLock(ctx context.Context, tasks []task.Task) (map[uuid.UUID]bool, error) {
 	held := make(map[uuid.UUID]bool, len(tasks))
 	if len(tasks) == 0 {
 		return held, nil
 	}
-	ids, err := t.queries.TaskLock(ctx, taskIDs(tasks), taskTokens(tasks))
+	tokens, err := t.queries.TaskLock(ctx, taskIDs(tasks), taskTokens(tasks))
 	if err != nil {
 		return nil, domainError("lock tasks", err)
 	}
-	for _, id := range ids {
-		held[id] = true
+	for _, token := range tokens {
+		held[token] = true
 	}
 	return held, nil
 }

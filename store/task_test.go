@@ -78,7 +78,7 @@ func TestTaskFinishNeedsTheToken(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if diff := cmp.Diff(map[uuid.UUID]bool{claimed[0].ID: true}, held); diff != "" {
+		if diff := cmp.Diff(map[uuid.UUID]bool{claimed[0].Token: true}, held); diff != "" {
 			t.Errorf("held (-want +got):\n%s", diff)
 		}
 		done, err := tx.TaskFinish(t.Context(), []store.TaskEnd{

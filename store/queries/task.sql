@@ -35,7 +35,7 @@ WHERE t.id = ANY(ARRAY(
 RETURNING t.*;
 
 -- name: TaskLock :many
-SELECT t.id FROM tasks t
+SELECT u.token::uuid AS token FROM tasks t
 JOIN (SELECT unnest(@ids::uuid[]) AS id, unnest(@tokens::uuid[]) AS token) u
   ON t.id = u.id AND t.claim_token = u.token
 ORDER BY t.id FOR UPDATE OF t;

@@ -499,7 +499,7 @@ func (q *Queries) TaskInsert(ctx context.Context, arg TaskInsertParams) ([]TaskI
 }
 
 const taskLock = `-- name: TaskLock :many
-SELECT t.id FROM tasks t
+SELECT u.token::uuid AS token FROM tasks t
 JOIN (SELECT unnest($1::uuid[]) AS id, unnest($2::uuid[]) AS token) u
   ON t.id = u.id AND t.claim_token = u.token
 ORDER BY t.id FOR UPDATE OF t
@@ -513,11 +513,11 @@ func (q *Queries) TaskLock(ctx context.Context, ids []uuid.UUID, tokens []uuid.U
 	defer rows.Close()
 	var items []uuid.UUID
 	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
+		var token uuid.UUID
+		if err := rows.Scan(&token); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, token)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
