@@ -79,6 +79,13 @@ func TestResultsAreKeptOnce(t *testing.T) {
 		t.Errorf("events tell %v", told)
 	}
 
+	s.observe(f, seen(f.ExternalID, order.ExternalPartial, 1, nil))
+	parcel.Value = "SX0" // said before, and only heard now
+	s.handOver(f, parcel)
+	if late := s.results(f); late[0].Value != "SX2" || s.counts() != [2]int64{2, 0} {
+		t.Errorf("an outdated observation made it %+v", late[0])
+	}
+
 	// What comes with the answer to the creation counts as well, and at the end.
 	second := s.place(nil)
 	answer := accepted("x-second")

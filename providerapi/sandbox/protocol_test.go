@@ -37,6 +37,7 @@ func TestInstantReplyIsFinal(t *testing.T) {
 	want := protocol.Order{
 		ID: got.ID, Key: "k1", Status: protocol.StatusFulfilled, OfferID: "poster-a3", Quantity: 2, Delivered: 2,
 		Charge: &protocol.Money{Amount: "9.80", Currency: "EUR"}, CreatedAt: got.CreatedAt, UpdatedAt: got.CreatedAt,
+		Results: got.Results, // see TestResultsAreHandedOver
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
