@@ -1,10 +1,12 @@
 package fulfillment_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -210,4 +212,37 @@ func TestAnything(t *testing.T) {
 	t.Logf("orders ended as %v, the providers hold %d, attempts: %v, task results: %v", ended, len(world.orders),
 		query[string](s, "SELECT operation || ' ' || state || ' ' || count(*) FROM attempts GROUP BY operation, state ORDER BY 1"),
 		query[int](s, "SELECT count(*)::int FROM task_results"))
+}
+
+// TestQuantityForOneOfMany has twenty people try the same failed fulfillment again at the same time: its quantity goes
+// to one replacement.
+func TestQuantityForOneOfMany(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.provider("one", "5")
+	o := s.place(nil)
+	s.record(s.step(fulfillment.StepCreate), outcome(order.ClassRejected))
+	failed := s.fulfillment(o)
+	if failed.Status != order.FulfillmentFailed {
+		t.Fatalf("the fulfillment is %s, want FAILED", failed.Status)
+	}
+	var people sync.WaitGroup
+	var won atomic.Int32
+	for range 20 {
+		people.Go(func() {
+			_, err := s.RetryFulfillment(s.ctx(), s.who, failed.ID)
+			var faults order.Faults
+			switch {
+			case err == nil:
+				won.Add(1)
+			case !errors.As(err, &faults):
+				t.Error(err)
+			}
+		})
+	}
+	people.Wait()
+	replacements := query[int](s, "SELECT count(*)::int FROM fulfillments WHERE replaces_id IS NOT NULL")
+	if won.Load() != 1 || replacements[0] != 1 {
+		t.Errorf("%d retries succeeded and made %d replacements, want one of each", won.Load(), replacements[0])
+	}
 }
