@@ -49,11 +49,15 @@ func announced(queue task.Queue, id uuid.UUID, priority int16, at *time.Time) ta
 	return task.Task{ID: id, Queue: queue, Priority: int(priority), AnnouncedAt: utc(at)}
 }
 
+// fewParked is which part of what an account may have in the lists counts as few.
+const fewParked = 10
+
 // TaskCrowd finds the accounts that have enough tasks of a queue waiting in the lists: from now on, further ones are
-// parked. An account that has fewer, and none parked, is crowded no more. It reports whether any account is.
+// parked. An account that has fewer, and few parked, is crowded no more. It reports whether any account is.
 func (s *Store) TaskCrowd(ctx context.Context, queue task.Queue, marks Marks, enough int) (crowded bool, err error) {
 	err = s.WriteRelaxed(ctx, func(tx *Tx) error {
-		if err := tx.queries.TaskUncrowd(ctx, string(queue)); err != nil {
+		few := int32(max(enough/fewParked, 1)) //nolint:gosec // a count
+		if err := tx.queries.TaskUncrowd(ctx, string(queue), few); err != nil {
 			return domainError("uncrowd tasks", err)
 		}
 		err := tx.queries.TaskCrowd(ctx, string(queue), marks.columns(), int32(enough)) //nolint:gosec // a count

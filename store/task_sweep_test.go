@@ -276,3 +276,49 @@ func announce(t testing.TB, st testStore, marks store.Marks) ([]task.Task, bool)
 	}
 	return lost, full
 }
+
+// TestCrowdEndsWhileFewAreAdded: an account that adds a few tasks between any two looks is crowded no more once its
+// backlog is gone, or all of its tasks would wait for the next look.
+func TestCrowdEndsWhileFewAreAdded(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	const enough = 40
+	account := id.New(id.Account)
+	add := func(count int) []task.Task {
+		t.Helper()
+		tasks := make([]task.Task, count)
+		for i := range tasks {
+			tasks[i] = newTask(func(n *task.Task) { n.AccountID = account })
+		}
+		return insertTasks(t, st, tasks...)
+	}
+	crowd := func() bool {
+		t.Helper()
+		crowded, err := st.TaskCrowd(t.Context(), queue, store.Marks{}, enough)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return crowded
+	}
+	first := add(enough)
+	if !crowd() {
+		t.Fatal("an account with enough in the lists is not crowded")
+	}
+	claim(t, st, register(t, st), first[0].ID)
+	add(enough / 10)
+	if !crowd() {
+		t.Error("an account of which much is parked is crowded no more")
+	}
+	if _, err := st.TaskUnpark(t.Context(), queue, store.Marks{}, enough*2, 1); err != nil {
+		t.Fatal(err)
+	}
+	claim(t, st, register(t, st), query[uuid.UUID](t, st, "SELECT id FROM tasks WHERE NOT parked AND claim_token IS NULL")...)
+	if crowd() {
+		t.Error("an account of which little is parked, and nothing in the lists, is still crowded")
+	}
+	for _, one := range add(1) {
+		if one.AnnouncedAt == nil {
+			t.Error("its next task is not announced")
+		}
+	}
+}

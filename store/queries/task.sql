@@ -174,10 +174,13 @@ ON CONFLICT DO NOTHING;
 SELECT count(c.account_id) FROM task_crowds c WHERE c.queue = @queue;
 
 -- name: TaskUncrowd :exec
--- One of which nothing is parked is not. Where it still has enough in the lists, the next sweep finds it again.
+-- One of which few are parked is not; those are announced with the next look. Where it still has enough in the lists, it is
+-- crowded again by the next statement. Waiting for none to be parked would keep an account crowded, and all of its tasks
+-- waiting for the next look, for as long as it adds some between two looks.
 DELETE FROM task_crowds c
 WHERE c.queue = @queue
-  AND NOT EXISTS (SELECT FROM tasks t WHERE t.queue = c.queue AND t.account_id = c.account_id AND t.parked);
+  AND (SELECT count(p.id) FROM (
+      SELECT t.id FROM tasks t WHERE t.queue = c.queue AND t.account_id = c.account_id AND t.parked LIMIT @few::int) p) < @few::int;
 
 -- name: TaskCount :many
 -- Reads every task: not to be asked often.

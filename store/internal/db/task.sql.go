@@ -775,11 +775,14 @@ func (q *Queries) TaskTakeBack(ctx context.Context, queues []string, termSeconds
 const taskUncrowd = `-- name: TaskUncrowd :exec
 DELETE FROM task_crowds c
 WHERE c.queue = $1
-  AND NOT EXISTS (SELECT FROM tasks t WHERE t.queue = c.queue AND t.account_id = c.account_id AND t.parked)
+  AND (SELECT count(p.id) FROM (
+      SELECT t.id FROM tasks t WHERE t.queue = c.queue AND t.account_id = c.account_id AND t.parked LIMIT $2::int) p) < $2::int
 `
 
-// One of which nothing is parked is not. Where it still has enough in the lists, the next sweep finds it again.
-func (q *Queries) TaskUncrowd(ctx context.Context, queue string) error {
-	_, err := q.db.Exec(ctx, taskUncrowd, queue)
+// One of which few are parked is not; those are announced with the next look. Where it still has enough in the lists, it is
+// crowded again by the next statement. Waiting for none to be parked would keep an account crowded, and all of its tasks
+// waiting for the next look, for as long as it adds some between two looks.
+func (q *Queries) TaskUncrowd(ctx context.Context, queue string, few int32) error {
+	_, err := q.db.Exec(ctx, taskUncrowd, queue, few)
 	return err
 }
