@@ -4,10 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
@@ -15,84 +12,28 @@ import (
 	"github.com/boostress/boostress/task"
 )
 
-const (
-	// How many groups of finished tasks may wait to be published; what comes beyond is dropped.
-	resultsWaiting = 256
-	// How many finished tasks one message carries.
-	resultsPage = 100
-)
+// resultsPage is how many finished tasks one message carries.
+const resultsPage = 100
 
 // Results announces finished tasks to whoever watches them. It is best effort, unlike the feed: there is no replay, and
 // what comes while Redis is away, too fast, or in the first second of the first watcher, is not announced. The record
 // of every task is in Postgres.
 type Results struct {
-	client  redis.UniversalClient
-	names   names
-	log     *slog.Logger
-	metrics *Metrics
-	waiting chan []task.Task
-	wanted  atomic.Bool
+	courier[task.Task]
+
+	names names
 }
 
 // NewResults returns a publisher that works while Run runs.
 func NewResults(client redis.UniversalClient, options Options) *Results {
 	options = options.withDefaults()
-	return &Results{
-		client: client, names: names{options.Prefix}, log: options.Log, metrics: options.Metrics,
-		waiting: make(chan []task.Task, resultsWaiting),
-	}
-}
-
-// Publish is to be called after each commit that finished tasks. It never waits and never fails. Nobody may change the
-// slice afterwards.
-func (r *Results) Publish(finished []task.Task) {
-	if len(finished) == 0 || !r.wanted.Load() {
-		return
-	}
-	select {
-	case r.waiting <- finished:
-	default:
-		r.metrics.dropped.Add(float64(len(finished)))
-	}
-}
-
-// Run publishes until ctx ends, and returns nil.
-func (r *Results) Run(ctx context.Context) error {
-	tick := time.NewTicker(wantedEvery)
-	defer tick.Stop()
-	down := false
-	for {
-		var err error
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			err = r.look(ctx)
-		case finished := <-r.waiting:
-			err = r.publish(ctx, finished)
-		}
-		if err != nil && !down && ctx.Err() == nil {
-			r.log.WarnContext(ctx, "finished tasks can't be announced", "error", err)
-		}
-		down = err != nil
-	}
-}
-
-// look notes whether anybody watches.
-func (r *Results) look(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
-	defer cancel()
-	count, err := r.client.Exists(ctx, r.names.resultsWanted()).Result()
-	r.wanted.Store(err == nil && count > 0)
-	if err != nil {
-		return fmt.Errorf("ask for watchers: %w", err)
-	}
-	return nil
+	r := &Results{names: names{options.Prefix}}
+	r.courier = newCourier[task.Task](client, options.Log, "finished tasks", r.names.resultsWanted())
+	r.send, r.dropped = r.publish, func(count int) { options.Metrics.dropped.Add(float64(count)) }
+	return r
 }
 
 func (r *Results) publish(ctx context.Context, finished []task.Task) error {
-	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
-	defer cancel()
 	for begin := 0; begin < len(finished); begin += resultsPage {
 		page := append([]task.Task(nil), finished[begin:min(begin+resultsPage, len(finished))]...)
 		for i := range page {
