@@ -112,7 +112,7 @@ func (j *journal) close() error {
 	if j == nil {
 		return nil
 	}
-	return errors.Join(j.flush(), j.file.Close(), j.lock.Close())
+	return errors.Join(j.flush(), j.file.Close(), unlockFile(j.lock))
 }
 
 // openJournal takes the directory for this process, hands every line of the journal in it to load, and writes what
@@ -127,18 +127,18 @@ func openJournal(dir string, load func(line []byte) error, dump func(write func(
 	}
 	path := filepath.Join(dir, journalName)
 	if err := replay(path, load); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, unlockFile(lock))
 	}
 	file, err := rewrite(path, dump)
 	if err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, unlockFile(lock))
 	}
 	j := &journal{file: file, lock: lock}
 	j.done.L = &j.mu
 	return j, nil
 }
 
-// lockFile holds the lock for as long as the file is open; the system frees it when the process dies.
+// lockFile holds the lock until unlockFile; the system frees it when the process dies.
 func lockFile(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // in the directory we were given
 	if err != nil {
@@ -152,4 +152,10 @@ func lockFile(path string) (*os.File, error) {
 		return nil, errors.Join(fmt.Errorf("lock ledger: %w", err), file.Close())
 	}
 	return file, nil
+}
+
+// unlockFile frees the lock by name, not only by closing the file: a child that this process is starting at this moment
+// still has the file open, until it runs its own program.
+func unlockFile(lock *os.File) error {
+	return errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close())
 }
