@@ -17,19 +17,40 @@ const (
 	countTimeout = 10 * time.Second
 )
 
-// orderCounts shows how many orders are in each state.
-type orderCounts struct {
-	count func(context.Context) (map[order.Status]int64, error)
-	log   *slog.Logger
-	about *prometheus.Desc
+// tally is a count that is made anew only where the latest is older than countEvery.
+type tally[T any] struct {
+	count func(context.Context) (T, error)
 
 	mu     sync.Mutex
 	at     time.Time
-	latest map[order.Status]int64
+	latest T
+}
+
+func (t *tally[T]) get() (T, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if time.Since(t.at) <= countEvery {
+		return t.latest, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
+	defer cancel()
+	counted, err := t.count(ctx)
+	if err != nil {
+		return counted, err
+	}
+	t.at, t.latest = time.Now(), counted
+	return counted, nil
+}
+
+// orderCounts shows how many orders are in each state.
+type orderCounts struct {
+	orders tally[map[order.Status]int64]
+	log    *slog.Logger
+	about  *prometheus.Desc
 }
 
 func newOrderCounts(count func(context.Context) (map[order.Status]int64, error), log *slog.Logger) *orderCounts {
-	return &orderCounts{count: count, log: log, about: prometheus.NewDesc(
+	return &orderCounts{orders: tally[map[order.Status]int64]{count: count}, log: log, about: prometheus.NewDesc(
 		"boostress_orders", "Orders by state, of all accounts, counted at most every 30 s.", []string{"status"}, nil,
 	)}
 }
@@ -39,19 +60,12 @@ func (c *orderCounts) Describe(to chan<- *prometheus.Desc) { to <- c.about }
 
 // Collect counts the orders, unless that was done a moment ago.
 func (c *orderCounts) Collect(to chan<- prometheus.Metric) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.at) > countEvery {
-		ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
-		defer cancel()
-		counted, err := c.count(ctx)
-		if err != nil {
-			c.log.WarnContext(ctx, "orders not counted", "error", err)
-			return
-		}
-		c.at, c.latest = time.Now(), counted
+	latest, err := c.orders.get()
+	if err != nil {
+		c.log.Warn("orders not counted", "error", err)
+		return
 	}
 	for _, status := range order.Statuses() {
-		to <- prometheus.MustNewConstMetric(c.about, prometheus.GaugeValue, float64(c.latest[status]), string(status))
+		to <- prometheus.MustNewConstMetric(c.about, prometheus.GaugeValue, float64(latest[status]), string(status))
 	}
 }

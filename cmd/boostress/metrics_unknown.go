@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -13,20 +11,16 @@ import (
 
 // unsettledCounts shows what of all accounts nobody knows, and what only a person can find out, and for how long.
 type unsettledCounts struct {
-	count  func(context.Context) (store.Unsettled, error)
-	log    *slog.Logger
-	number *prometheus.Desc
-	oldest *prometheus.Desc
-
-	mu     sync.Mutex
-	at     time.Time
-	latest store.Unsettled
+	unsettled tally[store.Unsettled]
+	log       *slog.Logger
+	number    *prometheus.Desc
+	oldest    *prometheus.Desc
 }
 
 func newUnsettledCounts(count func(context.Context) (store.Unsettled, error), log *slog.Logger) *unsettledCounts {
 	labels := []string{"kind"}
 	return &unsettledCounts{
-		count: count, log: log,
+		unsettled: tally[store.Unsettled]{count: count}, log: log,
 		number: prometheus.NewDesc("boostress_unsettled",
 			"UNKNOWN fulfillments and MANUAL attempts of all accounts, counted at most every 30 s.", labels, nil),
 		oldest: prometheus.NewDesc("boostress_unsettled_oldest_seconds",
@@ -42,23 +36,16 @@ func (c *unsettledCounts) Describe(to chan<- *prometheus.Desc) {
 
 // Collect counts them, unless that was done a moment ago.
 func (c *unsettledCounts) Collect(to chan<- prometheus.Metric) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.at) > countEvery {
-		ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
-		defer cancel()
-		counted, err := c.count(ctx)
-		if err != nil {
-			c.log.WarnContext(ctx, "unknown outcomes not counted", "error", err)
-			return
-		}
-		c.at, c.latest = time.Now(), counted
+	latest, err := c.unsettled.get()
+	if err != nil {
+		c.log.Warn("unknown outcomes not counted", "error", err)
+		return
 	}
 	gauge := func(about *prometheus.Desc, value float64, kind string) {
 		to <- prometheus.MustNewConstMetric(about, prometheus.GaugeValue, value, kind)
 	}
-	gauge(c.number, float64(c.latest.Unknown), "unknown_fulfillments")
-	gauge(c.oldest, c.latest.OldestUnknown.Seconds(), "unknown_fulfillments")
-	gauge(c.number, float64(c.latest.Manual), "manual_attempts")
-	gauge(c.oldest, c.latest.OldestManual.Seconds(), "manual_attempts")
+	gauge(c.number, float64(latest.Unknown), "unknown_fulfillments")
+	gauge(c.oldest, latest.OldestUnknown.Seconds(), "unknown_fulfillments")
+	gauge(c.number, float64(latest.Manual), "manual_attempts")
+	gauge(c.oldest, latest.OldestManual.Seconds(), "manual_attempts")
 }
