@@ -49,15 +49,19 @@ type ResolverRoot interface {
 	Order() OrderResolver
 	OrderEvent() OrderEventResolver
 	Provider() ProviderResolver
+	ProviderFigures() ProviderFiguresResolver
 	ProviderHealth() ProviderHealthResolver
 	Query() QueryResolver
 	RoutingCandidate() RoutingCandidateResolver
 	RoutingDecision() RoutingDecisionResolver
 	RoutingPass() RoutingPassResolver
 	RoutingPolicy() RoutingPolicyResolver
+	Schedule() ScheduleResolver
+	ScheduleRun() ScheduleRunResolver
 	Session() SessionResolver
 	SimulatedOutcome() SimulatedOutcomeResolver
 	SimulatedPart() SimulatedPartResolver
+	Statistics() StatisticsResolver
 	Subscription() SubscriptionResolver
 	TaskResult() TaskResultResolver
 	Viewer() ViewerResolver
@@ -138,6 +142,18 @@ type MutationResolver interface {
 	CreateRoutingPolicy(ctx context.Context, input CreateRoutingPolicyInput) (*CreateRoutingPolicyPayload, error)
 	PublishRoutingPolicy(ctx context.Context, input PublishRoutingPolicyInput) (*PublishRoutingPolicyPayload, error)
 	CancelBulkOperation(ctx context.Context, input CancelBulkOperationInput) (*CancelBulkOperationPayload, error)
+	CreateSchedule(ctx context.Context, input CreateScheduleInput) (*CreateSchedulePayload, error)
+	UpdateSchedule(ctx context.Context, input UpdateScheduleInput) (*UpdateSchedulePayload, error)
+	DeleteSchedule(ctx context.Context, input DeleteScheduleInput) (*DeleteSchedulePayload, error)
+	PauseSchedule(ctx context.Context, input PauseScheduleInput) (*PauseSchedulePayload, error)
+	ResumeSchedule(ctx context.Context, input ResumeScheduleInput) (*ResumeSchedulePayload, error)
+	RunSchedule(ctx context.Context, input RunScheduleInput) (*RunSchedulePayload, error)
+	RetryTask(ctx context.Context, input RetryTaskInput) (*RetryTaskPayload, error)
+	RetryTasks(ctx context.Context, input RetryTasksInput) (*RetryTasksPayload, error)
+	RevokeTask(ctx context.Context, input RevokeTaskInput) (*RevokeTaskPayload, error)
+	PauseQueue(ctx context.Context, input PauseQueueInput) (*PauseQueuePayload, error)
+	ResumeQueue(ctx context.Context, input ResumeQueueInput) (*ResumeQueuePayload, error)
+	DrainWorker(ctx context.Context, input DrainWorkerInput) (*DrainWorkerPayload, error)
 	SignIn(ctx context.Context, input SignInInput) (*SignInPayload, error)
 	SignOut(ctx context.Context) (*SignOutPayload, error)
 	CreateAPIKey(ctx context.Context, input CreateAPIKeyInput) (*CreateAPIKeyPayload, error)
@@ -166,6 +182,7 @@ type OrderResolver interface {
 	Holds(ctx context.Context, obj *order.Order) ([]*order.Hold, error)
 
 	EventCursor(ctx context.Context, obj *order.Order) (string, error)
+	Schedules(ctx context.Context, obj *order.Order) ([]*Schedule, error)
 }
 type OrderEventResolver interface {
 	Fulfillment(ctx context.Context, obj *order.Event) (*order.Fulfillment, error)
@@ -176,6 +193,9 @@ type ProviderResolver interface {
 	Health(ctx context.Context, obj *order.Provider) (*order.Health, error)
 	Offers(ctx context.Context, obj *order.Provider, filter *OfferFilter, first *int, after *string, last *int, before *string) (*OfferConnection, error)
 	OfferSyncs(ctx context.Context, obj *order.Provider, first *int, after *string, last *int, before *string) (*OfferSyncConnection, error)
+}
+type ProviderFiguresResolver interface {
+	Provider(ctx context.Context, obj *ProviderFigures) (*order.Provider, error)
 }
 type ProviderHealthResolver interface {
 	Failures(ctx context.Context, obj *order.Health) ([]*AttemptClassCount, error)
@@ -198,6 +218,7 @@ type QueryResolver interface {
 	SimulateRouting(ctx context.Context, input SimulateRoutingInput) (*RoutingSimulation, error)
 	Schedule(ctx context.Context, id uuid.UUID) (*Schedule, error)
 	Schedules(ctx context.Context, filter *ScheduleFilter, orderBy *ScheduleSort, first *int, after *string, last *int, before *string) (*ScheduleConnection, error)
+	PreviewSchedule(ctx context.Context, input PreviewScheduleInput, first int) (*SchedulePreview, error)
 	TaskResult(ctx context.Context, id uuid.UUID) (*task.Task, error)
 	TaskResults(ctx context.Context, filter *TaskResultFilter, orderBy *TaskResultSort, first *int, after *string, last *int, before *string) (*TaskResultConnection, error)
 	Queues(ctx context.Context) ([]*Queue, error)
@@ -228,6 +249,20 @@ type RoutingPassResolver interface {
 type RoutingPolicyResolver interface {
 	Fallback(ctx context.Context, obj *routing.Policy) (*routing.Policy, error)
 }
+type ScheduleResolver interface {
+	NextRuns(ctx context.Context, obj *Schedule, first int) ([]*time.Time, error)
+
+	LastRun(ctx context.Context, obj *Schedule) (*schedule.Run, error)
+	Runs(ctx context.Context, obj *Schedule, first *int, after *string, last *int, before *string) (*ScheduleRunConnection, error)
+
+	Order(ctx context.Context, obj *Schedule) (*order.Order, error)
+	Provider(ctx context.Context, obj *Schedule) (*order.Provider, error)
+}
+type ScheduleRunResolver interface {
+	Schedule(ctx context.Context, obj *schedule.Run) (*Schedule, error)
+
+	Task(ctx context.Context, obj *schedule.Run) (*task.Task, error)
+}
 type SessionResolver interface {
 	User(ctx context.Context, obj *account.Session) (*account.User, error)
 }
@@ -238,6 +273,9 @@ type SimulatedPartResolver interface {
 	Offer(ctx context.Context, obj *SimulatedPart) (*order.Offer, error)
 	Provider(ctx context.Context, obj *SimulatedPart) (*order.Provider, error)
 }
+type StatisticsResolver interface {
+	Tasks(ctx context.Context, obj *Statistics, window StatisticsWindow) (*TaskStatistics, error)
+}
 type SubscriptionResolver interface {
 	OrderChanged(ctx context.Context, id uuid.UUID, after *string) (<-chan *order.Event, error)
 	OrdersChanged(ctx context.Context, filter *OrderFilter, after *string) (<-chan *order.Event, error)
@@ -245,13 +283,17 @@ type SubscriptionResolver interface {
 	ProviderChanged(ctx context.Context, id uuid.UUID) (<-chan *order.Provider, error)
 	TaskResultRecorded(ctx context.Context, filter *TaskResultFilter) (<-chan *task.Task, error)
 	BulkOperationProgressed(ctx context.Context, id uuid.UUID) (<-chan *order.BulkOperation, error)
+	ScheduleFired(ctx context.Context, id uuid.UUID) (<-chan *schedule.Run, error)
 	StatisticsUpdated(ctx context.Context, every *time.Duration) (<-chan *Statistics, error)
 }
 type TaskResultResolver interface {
+	Error(ctx context.Context, obj *task.Task) (*TaskError, error)
 	Order(ctx context.Context, obj *task.Task) (*order.Order, error)
 	Fulfillment(ctx context.Context, obj *task.Task) (*order.Fulfillment, error)
 	Provider(ctx context.Context, obj *task.Task) (*order.Provider, error)
 	Schedule(ctx context.Context, obj *task.Task) (*Schedule, error)
+
+	Worker(ctx context.Context, obj *task.Task) (*Worker, error)
 }
 type ViewerResolver interface {
 	Account(ctx context.Context, obj *Viewer) (*account.Account, error)
@@ -304,10 +346,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateOrdersInput", ec.unmarshalInputCreateOrdersInput),
 			graphql.NewInputUnmarshaler("CreateProviderInput", ec.unmarshalInputCreateProviderInput),
 			graphql.NewInputUnmarshaler("CreateRoutingPolicyInput", ec.unmarshalInputCreateRoutingPolicyInput),
+			graphql.NewInputUnmarshaler("CreateScheduleInput", ec.unmarshalInputCreateScheduleInput),
 			graphql.NewInputUnmarshaler("DeleteProviderInput", ec.unmarshalInputDeleteProviderInput),
+			graphql.NewInputUnmarshaler("DeleteScheduleInput", ec.unmarshalInputDeleteScheduleInput),
 			graphql.NewInputUnmarshaler("DestinationInput", ec.unmarshalInputDestinationInput),
 			graphql.NewInputUnmarshaler("DisableOffersInput", ec.unmarshalInputDisableOffersInput),
 			graphql.NewInputUnmarshaler("DiscardOfferSyncInput", ec.unmarshalInputDiscardOfferSyncInput),
+			graphql.NewInputUnmarshaler("DrainWorkerInput", ec.unmarshalInputDrainWorkerInput),
 			graphql.NewInputUnmarshaler("EnableOffersInput", ec.unmarshalInputEnableOffersInput),
 			graphql.NewInputUnmarshaler("ExpediteOrderInput", ec.unmarshalInputExpediteOrderInput),
 			graphql.NewInputUnmarshaler("FulfillmentFilter", ec.unmarshalInputFulfillmentFilter),
@@ -325,7 +370,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("PacingInput", ec.unmarshalInputPacingInput),
 			graphql.NewInputUnmarshaler("PacingWindowInput", ec.unmarshalInputPacingWindowInput),
 			graphql.NewInputUnmarshaler("PauseProviderInput", ec.unmarshalInputPauseProviderInput),
+			graphql.NewInputUnmarshaler("PauseQueueInput", ec.unmarshalInputPauseQueueInput),
+			graphql.NewInputUnmarshaler("PauseScheduleInput", ec.unmarshalInputPauseScheduleInput),
 			graphql.NewInputUnmarshaler("PlaceOrderInput", ec.unmarshalInputPlaceOrderInput),
+			graphql.NewInputUnmarshaler("PreviewScheduleInput", ec.unmarshalInputPreviewScheduleInput),
 			graphql.NewInputUnmarshaler("ProviderFilter", ec.unmarshalInputProviderFilter),
 			graphql.NewInputUnmarshaler("ProviderRateLimitInput", ec.unmarshalInputProviderRateLimitInput),
 			graphql.NewInputUnmarshaler("ProviderSort", ec.unmarshalInputProviderSort),
@@ -336,14 +384,20 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RescheduleFulfillmentInput", ec.unmarshalInputRescheduleFulfillmentInput),
 			graphql.NewInputUnmarshaler("ResolveFulfillmentInput", ec.unmarshalInputResolveFulfillmentInput),
 			graphql.NewInputUnmarshaler("ResumeProviderInput", ec.unmarshalInputResumeProviderInput),
+			graphql.NewInputUnmarshaler("ResumeQueueInput", ec.unmarshalInputResumeQueueInput),
+			graphql.NewInputUnmarshaler("ResumeScheduleInput", ec.unmarshalInputResumeScheduleInput),
 			graphql.NewInputUnmarshaler("RetryFulfillmentInput", ec.unmarshalInputRetryFulfillmentInput),
 			graphql.NewInputUnmarshaler("RetryFulfillmentsInput", ec.unmarshalInputRetryFulfillmentsInput),
+			graphql.NewInputUnmarshaler("RetryTaskInput", ec.unmarshalInputRetryTaskInput),
+			graphql.NewInputUnmarshaler("RetryTasksInput", ec.unmarshalInputRetryTasksInput),
 			graphql.NewInputUnmarshaler("RevealFulfillmentResultInput", ec.unmarshalInputRevealFulfillmentResultInput),
 			graphql.NewInputUnmarshaler("RevokeApiKeyInput", ec.unmarshalInputRevokeApiKeyInput),
+			graphql.NewInputUnmarshaler("RevokeTaskInput", ec.unmarshalInputRevokeTaskInput),
 			graphql.NewInputUnmarshaler("RoutingPolicyFilter", ec.unmarshalInputRoutingPolicyFilter),
 			graphql.NewInputUnmarshaler("RoutingPolicySort", ec.unmarshalInputRoutingPolicySort),
 			graphql.NewInputUnmarshaler("RoutingRulesInput", ec.unmarshalInputRoutingRulesInput),
 			graphql.NewInputUnmarshaler("RoutingScorerInput", ec.unmarshalInputRoutingScorerInput),
+			graphql.NewInputUnmarshaler("RunScheduleInput", ec.unmarshalInputRunScheduleInput),
 			graphql.NewInputUnmarshaler("ScheduleFilter", ec.unmarshalInputScheduleFilter),
 			graphql.NewInputUnmarshaler("ScheduleSort", ec.unmarshalInputScheduleSort),
 			graphql.NewInputUnmarshaler("SessionFilter", ec.unmarshalInputSessionFilter),
@@ -357,6 +411,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateOfferInput", ec.unmarshalInputUpdateOfferInput),
 			graphql.NewInputUnmarshaler("UpdateOrderInput", ec.unmarshalInputUpdateOrderInput),
 			graphql.NewInputUnmarshaler("UpdateProviderInput", ec.unmarshalInputUpdateProviderInput),
+			graphql.NewInputUnmarshaler("UpdateScheduleInput", ec.unmarshalInputUpdateScheduleInput),
 			graphql.NewInputUnmarshaler("UserFilter", ec.unmarshalInputUserFilter),
 			graphql.NewInputUnmarshaler("UserSort", ec.unmarshalInputUserSort),
 		)
@@ -717,6 +772,13 @@ type Query @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
     "Only what comes before this cursor."
     before: String
   ): ScheduleConnection! @allow(roles: [ADMIN, OPERATOR, VIEWER])
+  "When a rule would fire, before anything is saved."
+  previewSchedule(
+    "The rule."
+    input: PreviewScheduleInput!
+    "How many slots, 1 to 100."
+    first: Int! = 10
+  ): SchedulePreview! @allow(roles: [ADMIN, OPERATOR, VIEWER])
   "A task or the record of its run by its id."
   taskResult(
     "The task's id."
@@ -1037,6 +1099,66 @@ type Mutation @allow(roles: [ADMIN]) {
     "Which operation."
     input: CancelBulkOperationInput!
   ): CancelBulkOperationPayload! @allow(roles: [ADMIN, OPERATOR, INTEGRATOR])
+  "Makes a schedule. What it will do is checked now, so that no run of it fails for a mistake that could be seen today."
+  createSchedule(
+    "When and what."
+    input: CreateScheduleInput!
+  ): CreateSchedulePayload! @allow(roles: [ADMIN, OPERATOR])
+  "Changes a schedule; what the input leaves out stays as it is. Of a system schedule only when it fires and its arguments may change."
+  updateSchedule(
+    "What changes."
+    input: UpdateScheduleInput!
+  ): UpdateSchedulePayload! @allow(roles: [ADMIN, OPERATOR])
+  "Deletes a schedule, and what of it waits. A run that has begun goes on; the records of runs stay."
+  deleteSchedule(
+    "Which schedule."
+    input: DeleteScheduleInput!
+  ): DeleteSchedulePayload! @allow(roles: [ADMIN, OPERATOR])
+  "Keeps a schedule from firing. A run that has begun goes on. Pausing a paused one changes nothing."
+  pauseSchedule(
+    "Which schedule."
+    input: PauseScheduleInput!
+  ): PauseSchedulePayload! @allow(roles: [ADMIN, OPERATOR])
+  "Lets a paused schedule fire again, from its next slot on: slots of the pause are not made up for."
+  resumeSchedule(
+    "Which schedule."
+    input: ResumeScheduleInput!
+  ): ResumeSchedulePayload! @allow(roles: [ADMIN, OPERATOR])
+  "Runs a schedule now, besides its slots, which stay as they are. A paused one can be run, too. Where an earlier run is not over, the overlap policy decides: SKIP and QUEUE_ONE refuse."
+  runSchedule(
+    "Which schedule."
+    input: RunScheduleInput!
+  ): RunSchedulePayload! @allow(roles: [ADMIN, OPERATOR])
+  "Runs a task that failed or was revoked once more, as a new task."
+  retryTask(
+    "Which task."
+    input: RetryTaskInput!
+  ): RetryTaskPayload! @allow(roles: [ADMIN, OPERATOR])
+  "Runs many tasks that failed or were revoked once more, each as retryTask does and on its own merits."
+  retryTasks(
+    "Which tasks."
+    input: RetryTasksInput!
+  ): RetryTasksPayload! @allow(roles: [ADMIN, OPERATOR])
+  "Ends a task: one that waits at once, one that runs within five seconds, by ending its context wherever it runs. A DISPATCH or CANCEL that waits is refused: cancel its fulfillment or hold its order instead. One that runs is interrupted, and what its call came to is found out as after every call without an answer."
+  revokeTask(
+    "Which task."
+    input: RevokeTaskInput!
+  ): RevokeTaskPayload! @allow(roles: [ADMIN, OPERATOR])
+  "Keeps a queue from being worked off, for everybody. What runs goes on. Pausing a paused one changes the reason."
+  pauseQueue(
+    "Which queue, and why."
+    input: PauseQueueInput!
+  ): PauseQueuePayload!
+  "Lets a paused queue be worked off again."
+  resumeQueue(
+    "Which queue."
+    input: ResumeQueueInput!
+  ): ResumeQueuePayload!
+  "Has a worker process take no more tasks, for good: what it runs goes on. Restart it to have it back."
+  drainWorker(
+    "Which worker."
+    input: DrainWorkerInput!
+  ): DrainWorkerPayload!
   "Begins a browser session, held by an HttpOnly cookie."
   signIn(
     "Who."
@@ -1101,6 +1223,11 @@ type Subscription @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
     "The operation's id."
     id: ID!
   ): BulkOperation!
+  "Runs of a schedule as they begin, from now on."
+  scheduleFired(
+    "The schedule's id."
+    id: ID!
+  ): ScheduleRun! @allow(roles: [ADMIN, OPERATOR, VIEWER])
   "How the account's work stands, counted again and again."
   statisticsUpdated(
     "How often: at least every second, every five seconds where not given."
@@ -1202,6 +1329,8 @@ type Order implements Node @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) 
   attention: String
   "The cursor of its latest event: subscribe to orderChanged after it, and nothing is missed."
   eventCursor: String!
+  "Its own schedules, by which it is paced and polled, while they last."
+  schedules: [Schedule!]! @allow(roles: [ADMIN, OPERATOR, VIEWER])
   "Who placed it, e.g. \"key:shop\"."
   createdBy: String!
   "When it was placed, or drafted."
@@ -3378,6 +3507,8 @@ enum BulkOperationKind {
   ENABLE_OFFERS
   "Keeps offers from being chosen."
   DISABLE_OFFERS
+  "Runs tasks once more."
+  RETRY_TASKS
 }
 
 "Where a bulk operation stands."
@@ -3683,7 +3814,7 @@ type DiscardOfferSyncPayload @allow(roles: [ADMIN]) {
 
 # -------------------------------------------------------------------------------------------------------- background work
 
-"A rule by which background work begins again and again, or once."
+"A rule by which background work begins again and again, or once. Each moment at which it is due is a slot, and fires once."
 type Schedule implements Node @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   "Opaque and global."
   id: ID!
@@ -3691,30 +3822,74 @@ type Schedule implements Node @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   name: String!
   "What kind of rule it is."
   rule: ScheduleRule!
-  "How often, by an INTERVAL."
+  "How often, by an INTERVAL, or how long after the end of the run before, by AFTER_COMPLETION."
   every: Duration
   "When, by a CRON expression."
   cron: String
   "In which time zone the expression is read, e.g. \"Europe/Berlin\"; null: UTC."
   timeZone: String
-  "What it runs."
-  taskKind: TaskKind!
+  "What it does."
+  action: ScheduleAction!
   "With which arguments: a JSON object."
-  arguments: JSON
-  "Whether it fires."
+  arguments: JSON!
+  "Into which queue its runs go."
+  queue: String!
+  "Of its runs, from 0 to 9, higher first."
+  priority: Int!
+  "What happens to a slot that is due while an earlier run is not over."
+  overlap: ScheduleOverlap!
+  "What happens to slots that nobody was there to fire in time."
+  misfire: ScheduleMisfire!
+  "How many of these RUN_ALL runs, the latest ones."
+  misfireLimit: Int!
+  "Runs begin up to so long after their slots; null: at once."
+  jitter: Duration
+  "How it stands."
+  status: ScheduleStatus!
+  "Whether it fires: false while it is paused."
   isEnabled: Boolean!
-  "Whether it belongs to the product itself."
+  "Whether it belongs to the product itself or to an order."
   isSystem: Boolean!
   "It does not fire before."
   startsAt: DateTime
-  "It does not fire after."
+  "It does not fire at this moment or after."
   endsAt: DateTime
-  "When it fires next; null: never again."
+  "It ends after so many runs; null: no limit."
+  maxRuns: Int
+  "When it fires next; null: never again, or not before a run has ended."
   nextAt: DateTime
-  "For which moment it last fired."
-  lastSlot: DateTime
-  "How often it fired."
-  runs: Int!
+  "The slots to come, as far as they can be told now."
+  nextRuns(
+    "How many, 1 to 100."
+    first: Int! = 5
+  ): [DateTime!]!
+  "A slot that is due and waits for the end of a run."
+  queuedSlot: DateTime
+  "Its latest run."
+  lastRun: ScheduleRun
+  "Its runs, the latest first. They are kept for 90 days."
+  runs(
+    "The first so many: 1 to 100, 20 unless asked otherwise."
+    first: Int
+    "Only what comes later in the list than this cursor."
+    after: String
+    "The last so many: 1 to 100."
+    last: Int
+    "Only what comes earlier in the list than this cursor."
+    before: String
+  ): ScheduleRunConnection!
+  "How often it ran."
+  runCount: Int!
+  "How many slots did not fire because an earlier run was not over."
+  skippedCount: Int!
+  "How many slots nobody was there to fire in time and the misfire policy left out."
+  missedCount: Int!
+  "The order that it is about."
+  order: Order
+  "The provider that it is about."
+  provider: Provider
+  "Who made it."
+  createdBy: String!
   "When it was added."
   createdAt: DateTime!
   "When its settings last changed."
@@ -3729,6 +3904,102 @@ enum ScheduleRule {
   CRON
   "At one moment."
   ONCE
+  "Again and again, a fixed time after the end of the run before."
+  AFTER_COMPLETION
+  "As an order's quantities are released over time. Such a schedule is the order's own and can't be changed here."
+  PACING
+  "As an order's providers are asked how it stands. Such a schedule is the order's own and can't be changed here."
+  POLLING
+}
+
+"What a schedule does."
+enum ScheduleAction {
+  "Places a draft, or tries again at once what waits of an order: {orderId}."
+  PROCESS_ORDER
+  "Makes an order: {order: what createOrder takes, deadlineAfter: \"P7D\"}, with {{run}}, {{date}} and {{time}} in its texts."
+  CREATE_ORDER
+  "Reads the state of what is due at one provider: {providerId}."
+  POLL_PROVIDER
+  "Finds out whether a provider can be reached and knows us: {providerId}."
+  CHECK_PROVIDER
+  "Compares a provider's offers with what it lists: {providerId, mode}."
+  SYNC_OFFERS
+  "Ends what is past its deadline: {}."
+  ENFORCE_DEADLINES
+  "Writes rows to a file in the archive: {what: \"ORDERS\" or \"TASK_RESULTS\"}, those of the time since the slot before."
+  EXPORT
+  "Drops what is past its keep: {keep, archive}."
+  RETENTION
+  "Posts a short message to an address: {url}."
+  WEBHOOK_PING
+}
+
+"What happens to a slot that is due while an earlier run waits or runs."
+enum ScheduleOverlap {
+  "It does not fire."
+  SKIP
+  "It fires once that run has ended. While one slot waits so, further ones do not fire."
+  QUEUE_ONE
+  "It fires."
+  ALLOW
+  "It fires, and that run is revoked."
+  CANCEL_RUNNING
+}
+
+"What happens to slots that nobody was there to fire in time: a later one is due already, or they are more than a minute late."
+enum ScheduleMisfire {
+  "They do not fire."
+  SKIP
+  "The latest one fires."
+  RUN_ONCE
+  "All fire, the latest misfireLimit of them: one after the other, unless runs may overlap."
+  RUN_ALL
+}
+
+"How a schedule stands."
+enum ScheduleStatus {
+  "It fires, or waits for a run to end."
+  ACTIVE
+  "Somebody keeps it from firing."
+  PAUSED
+  "Nothing of it is due any more."
+  ENDED
+}
+
+"One slot of a schedule that fired."
+type ScheduleRun @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "Whose run it is; null where that is deleted."
+  schedule: Schedule
+  "Counted from 1."
+  number: Int!
+  "When it was due; of a run by hand, when it was asked for."
+  slot: DateTime!
+  "When it fired."
+  firedAt: DateTime!
+  "Whether a person ran it."
+  isByHand: Boolean!
+  "The task that it became; null once its record is past its keep."
+  task: TaskResult
+}
+
+"A page of runs."
+type ScheduleRunConnection @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "The runs of this page."
+  nodes: [ScheduleRun!]!
+  "The runs of this page, each with its cursor."
+  edges: [ScheduleRunEdge!]!
+  "Where this page lies in the list."
+  pageInfo: PageInfo!
+  "How many there are in the whole list. Counted only when it is asked for."
+  totalCount: Int!
+}
+
+"One of the runs of a page."
+type ScheduleRunEdge @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "Its place in the list, for after and before."
+  cursor: String!
+  "The thing itself."
+  node: ScheduleRun!
 }
 
 "A page of schedules."
@@ -3753,8 +4024,18 @@ type ScheduleEdge @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
 
 "Which schedules. What is given must all be true of them."
 input ScheduleFilter {
-  "Whether it fires."
+  "Whether it fires: false while it is paused."
   isEnabled: Boolean
+  "Whether it belongs to the product itself or to an order."
+  isSystem: Boolean
+  "In one of these states."
+  status: [ScheduleStatus!]
+  "That do one of these."
+  action: [ScheduleAction!]
+  "About this order; its own, by which it is paced and polled, are among them."
+  orderId: ID
+  "About this provider."
+  providerId: ID
 }
 
 "How schedules are sorted."
@@ -3771,6 +4052,184 @@ enum ScheduleSortField {
   NAME
   "When they were added."
   CREATED_AT
+  "When they fire next. Those that do not are left out."
+  NEXT_AT
+}
+
+"A schedule to be made."
+input CreateScheduleInput {
+  "1 to 200 characters; unique per account."
+  name: String!
+  "Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's schedule."
+  idempotencyKey: String
+  "What kind of rule it is: not PACING or POLLING, which are orders' own."
+  rule: ScheduleRule!
+  "Of INTERVAL and AFTER_COMPLETION, which need it: at least PT1S."
+  every: Duration
+  "Of CRON, which needs it: five fields (minute, hour, day of month, month, day of week), or @hourly, @daily, @weekly, @monthly, @yearly."
+  cron: String
+  "Of CRON: an IANA name like \"Europe/Berlin\"; UTC where not given."
+  timeZone: String
+  "Nothing fires before; ONCE needs it and fires at it. INTERVAL counts from it."
+  startsAt: DateTime
+  "Nothing fires at this moment or after."
+  endsAt: DateTime
+  "It ends after so many runs: at least 1."
+  maxRuns: Int
+  "Runs begin up to so long after their slots: at most PT1H, and less than an interval."
+  jitter: Duration
+  "What it does."
+  action: ScheduleAction!
+  "With which arguments: a JSON object, see ScheduleAction."
+  arguments: JSON
+  "Into which queue its runs go: \"system\" or \"status\"; the action's usual one where not given."
+  queue: String
+  "Of its runs, from 0 to 9, higher first."
+  priority: Int! = 0
+  "What happens to a slot that is due while an earlier run is not over."
+  overlap: ScheduleOverlap! = SKIP
+  "What happens to slots that nobody was there to fire in time."
+  misfire: ScheduleMisfire! = RUN_ONCE
+  "How many of these RUN_ALL runs, the latest ones: 1 to 1,000."
+  misfireLimit: Int! = 100
+  "Whether it fires; false makes it paused."
+  isEnabled: Boolean! = true
+}
+
+"What became of createSchedule."
+type CreateSchedulePayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The schedule; null where it was refused."
+  schedule: Schedule
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"What changes of a schedule. What is left out stays as it is."
+input UpdateScheduleInput {
+  "The schedule's id."
+  id: ID!
+  "1 to 200 characters; unique per account."
+  name: String
+  "What kind of rule it is."
+  rule: ScheduleRule
+  "Of INTERVAL and AFTER_COMPLETION: at least PT1S."
+  every: Duration
+  "Of CRON: five fields, or @hourly, @daily, @weekly, @monthly, @yearly."
+  cron: String
+  "Of CRON: an IANA name; null: UTC."
+  timeZone: String
+  "Nothing fires before; null: no such bound."
+  startsAt: DateTime
+  "Nothing fires at this moment or after; null: no such bound."
+  endsAt: DateTime
+  "It ends after so many runs, those that were counted; null: no limit."
+  maxRuns: Int
+  "Runs begin up to so long after their slots; null: at once."
+  jitter: Duration
+  "With which arguments: a JSON object, see ScheduleAction."
+  arguments: JSON
+  "Into which queue its runs go."
+  queue: String
+  "Of its runs, from 0 to 9, higher first."
+  priority: Int
+  "What happens to a slot that is due while an earlier run is not over."
+  overlap: ScheduleOverlap
+  "What happens to slots that nobody was there to fire in time."
+  misfire: ScheduleMisfire
+  "How many of these RUN_ALL runs, the latest ones: 1 to 1,000."
+  misfireLimit: Int
+}
+
+"What became of updateSchedule."
+type UpdateSchedulePayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The schedule as it is now; null where it was refused."
+  schedule: Schedule
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which schedule is deleted."
+input DeleteScheduleInput {
+  "The schedule's id."
+  id: ID!
+}
+
+"What became of deleteSchedule."
+type DeleteSchedulePayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The schedule as it was; null where it can't be deleted."
+  schedule: Schedule
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which schedule is paused."
+input PauseScheduleInput {
+  "The schedule's id."
+  id: ID!
+}
+
+"What became of pauseSchedule."
+type PauseSchedulePayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The schedule as it is now."
+  schedule: Schedule
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which schedule goes on."
+input ResumeScheduleInput {
+  "The schedule's id."
+  id: ID!
+}
+
+"What became of resumeSchedule."
+type ResumeSchedulePayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The schedule as it is now."
+  schedule: Schedule
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which schedule is run."
+input RunScheduleInput {
+  "The schedule's id."
+  id: ID!
+  "Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's run."
+  idempotencyKey: String
+}
+
+"What became of runSchedule."
+type RunSchedulePayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The run that began; null where it was refused."
+  run: ScheduleRun
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"A rule to be looked at. Its fields are those of CreateScheduleInput."
+input PreviewScheduleInput {
+  "What kind of rule it is."
+  rule: ScheduleRule!
+  "Of INTERVAL and AFTER_COMPLETION."
+  every: Duration
+  "Of CRON."
+  cron: String
+  "Of CRON; UTC where not given."
+  timeZone: String
+  "Nothing fires before."
+  startsAt: DateTime
+  "Nothing fires at this moment or after."
+  endsAt: DateTime
+  "It ends after so many runs."
+  maxRuns: Int
+}
+
+"When a rule would fire."
+type SchedulePreview @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "The next slots, as if it were made now. Of AFTER_COMPLETION only the first can be told."
+  slots: [DateTime!]!
+  "What is wrong with the rule."
+  userErrors: [UserError!]!
 }
 
 "A piece of background work: due, waiting, running, or the record of a finished run."
@@ -3779,6 +4238,8 @@ type TaskResult implements Node @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   id: ID!
   "What it does."
   kind: TaskKind!
+  "The name of the schedule that began it, as it was then; null where none did."
+  name: String
   "In which queue it waits or waited."
   queue: String!
   "From 0 to 9, higher first."
@@ -3787,12 +4248,14 @@ type TaskResult implements Node @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   state: TaskState!
   "Whether it failed for good after its last attempt."
   isDead: Boolean!
+  "Whether it runs and somebody asked for its end."
+  isRevokeAsked: Boolean!
   "What it was given: a JSON object."
   arguments: JSON
   "What it brought."
   result: JSON
-  "What went wrong the last time."
-  error: String
+  "What went wrong the last time; null: nothing did."
+  error: TaskError
   "The order it is about."
   order: Order
   "The fulfillment it is about."
@@ -3801,20 +4264,64 @@ type TaskResult implements Node @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   provider: Provider
   "The schedule that began it."
   schedule: Schedule
-  "The worker process that runs or ran it."
+  "The id of the worker process that runs or ran it."
   workerId: ID
+  "The worker process that runs or ran it; null where none did, or it is gone for 90 days."
+  worker: Worker
   "How many runs have begun."
   attempt: Int!
   "How many runs there may be."
   maxAttempts: Int!
-  "When it is, or was, due; null for a finished run."
-  dueAt: DateTime
+  "How many more runs there may be."
+  attemptsLeft: Int!
+  "The trace of the request or run that made it: see the traceparent header of W3C trace context."
+  traceId: String
+  "When it is due, or was for its latest run."
+  dueAt: DateTime!
   "When it was put into its queue."
   enqueuedAt: DateTime!
   "When its latest run began."
   startedAt: DateTime
   "When it was finished."
   finishedAt: DateTime
+  "From when its latest run was due until that began; null before."
+  waitingTime: Duration
+  "How long its latest run took; null before it has ended."
+  duration: Duration
+}
+
+"What went wrong with a run."
+type TaskError @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "What kind of failure it was."
+  class: TaskErrorClass!
+  "What it was, for people: at most 2,000 bytes."
+  message: String!
+  "Where in the code a panic came from; null for every other failure."
+  stack: String @allow(roles: [ADMIN, OPERATOR])
+}
+
+"What kind of failure a run met."
+enum TaskErrorClass {
+  "A bug: the stack tells where."
+  PANIC
+  "It took too long."
+  TIMEOUT
+  "Somebody could not be reached."
+  CONNECTION
+  "A provider refused, or answered what can't be used."
+  PROVIDER
+  "Its arguments, or what they are about, are wrong."
+  INPUT
+  "What it is about is gone."
+  NOT_FOUND
+  "The record could not be read or written."
+  STORE
+  "Its worker fell silent."
+  LOST
+  "A person asked for its end."
+  REVOKED
+  "Anything else."
+  INTERNAL
 }
 
 "What a task does."
@@ -3833,6 +4340,16 @@ enum TaskKind {
   RETENTION
   "Works off the rows of a bulk operation."
   BULK
+  "Places a draft, or tries again what waits of an order."
+  PROCESS_ORDER
+  "Makes an order from a template."
+  CREATE_ORDER
+  "Ends what is past its deadline."
+  ENFORCE_DEADLINES
+  "Writes rows to a file in the archive."
+  EXPORT
+  "Posts a short message to an address."
+  WEBHOOK_PING
 }
 
 "Where a task stands."
@@ -3847,7 +4364,7 @@ enum TaskState {
   SUCCESS
   "It was given up."
   FAILURE
-  "It was taken back before it ran."
+  "Somebody ended it."
   REVOKED
 }
 
@@ -3875,18 +4392,50 @@ type TaskResultEdge @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
 input TaskResultFilter {
   "One of these kinds."
   kind: [TaskKind!]
+  "Of a schedule that had this name then."
+  name: String
   "One of these states."
   state: [TaskState!]
   "In this queue."
   queue: String
+  "Of one of these priorities."
+  priority: [Int!]
+  "Begun by this schedule."
+  scheduleId: ID
   "About this order."
   orderId: ID
   "About this fulfillment."
   fulfillmentId: ID
   "About this provider."
   providerId: ID
+  "Run by this worker process."
+  workerId: ID
   "Whether it failed for good."
   isDead: Boolean
+  "That met one of these failures the last time."
+  errorClass: [TaskErrorClass!]
+  "Of this trace."
+  traceId: String
+  "With at least so many runs begun."
+  attemptsAtLeast: Int
+  "With all of these words, or words that begin so, in its error or result; what is no letter or digit parts words."
+  search: String
+  "Put into its queue at this moment or later, to the millisecond."
+  enqueuedAfter: DateTime
+  "Put into its queue before, to the millisecond."
+  enqueuedBefore: DateTime
+  "Begun at this moment or later."
+  startedAfter: DateTime
+  "Begun before."
+  startedBefore: DateTime
+  "Finished at this moment or later."
+  finishedAfter: DateTime
+  "Finished before."
+  finishedBefore: DateTime
+  "Whose latest run took at least so long."
+  durationAtLeast: Duration
+  "Whose latest run waited at least so long."
+  waitingTimeAtLeast: Duration
 }
 
 "How tasks are sorted."
@@ -3897,10 +4446,64 @@ input TaskResultSort {
   direction: SortDirection!
 }
 
-"What tasks can be sorted by."
+"What tasks can be sorted by. Those that have no such time are left out."
 enum TaskResultSortField {
   "When they were put into their queues, to the millisecond."
   ENQUEUED_AT
+  "When their latest runs began."
+  STARTED_AT
+  "When they were finished."
+  FINISHED_AT
+  "How long their latest runs took."
+  DURATION
+  "How long their latest runs waited. Of tasks that are finished."
+  WAITING_TIME
+}
+
+"Which task is run once more."
+input RetryTaskInput {
+  "The task's id."
+  id: ID!
+}
+
+"What became of retryTask."
+type RetryTaskPayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The new task; null where it was refused."
+  taskResult: TaskResult
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which tasks are run once more: by ids or by a filter, one of them."
+input RetryTasksInput {
+  "These tasks: at most 1,000."
+  ids: [ID!]
+  "All finished tasks that it matches when the operation is made and that failed or were revoked: at most 1,000,000."
+  filter: TaskResultFilter
+  "Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's operation."
+  idempotencyKey: String
+}
+
+"What became of retryTasks."
+type RetryTasksPayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The operation that works the tasks off; null where it was refused."
+  bulkOperation: BulkOperation
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which task is ended."
+input RevokeTaskInput {
+  "The task's id."
+  id: ID!
+}
+
+"What became of revokeTask."
+type RevokeTaskPayload @allow(roles: [ADMIN, OPERATOR]) {
+  "The task as it is now: one that runs is STARTED until its end was seen to."
+  taskResult: TaskResult
+  "What is wrong with the input."
+  userErrors: [UserError!]!
 }
 
 "A lane of tasks, with what of the account is in it."
@@ -3915,6 +4518,48 @@ type Queue @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   delayed: Int!
   "How many tasks run."
   running: Int!
+  "How many tasks came in each second of the last minute that was counted."
+  enqueuedPerSecond: Float!
+  "How many tasks were finished in each second of the last minute that was counted."
+  finishedPerSecond: Float!
+  "How many tasks of it can run at a time: its weight among the queues, over all workers, which share it among all accounts."
+  slots: Int!
+  "Whether it is kept from being worked off."
+  isPaused: Boolean!
+  "Why; null where nobody said so."
+  pauseReason: String
+  "Since when; null while it is not paused."
+  pausedAt: DateTime
+}
+
+"Which queue is paused."
+input PauseQueueInput {
+  "The queue's name."
+  queue: String!
+  "Why, for people: at most 500 characters."
+  reason: String
+}
+
+"What became of pauseQueue."
+type PauseQueuePayload @allow(roles: [ADMIN]) {
+  "The queue as it is now."
+  queue: Queue
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Which queue goes on."
+input ResumeQueueInput {
+  "The queue's name."
+  queue: String!
+}
+
+"What became of resumeQueue."
+type ResumeQueuePayload @allow(roles: [ADMIN]) {
+  "The queue as it is now."
+  queue: Queue
+  "What is wrong with the input."
+  userErrors: [UserError!]!
 }
 
 "A worker process."
@@ -3929,12 +4574,42 @@ type Worker @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   version: String!
   "Which queues it serves."
   queues: [String!]!
+  "How it stands."
+  state: WorkerState!
   "How many tasks it runs."
   running: Int!
   "When it began."
   startedAt: DateTime!
   "When it last gave a sign of life."
   heartbeatAt: DateTime!
+  "When somebody asked it to take no more tasks; null: nobody did."
+  drainAskedAt: DateTime
+}
+
+"How a worker process stands."
+enum WorkerState {
+  "It takes tasks."
+  RUNNING
+  "It takes no more, and runs what it has."
+  DRAINING
+  "It takes no more, and runs none."
+  DRAINED
+  "It gave no sign of life for a term: what it ran is others' now."
+  SILENT
+}
+
+"Which worker process takes no more tasks."
+input DrainWorkerInput {
+  "The worker's id."
+  id: ID!
+}
+
+"What became of drainWorker."
+type DrainWorkerPayload @allow(roles: [ADMIN]) {
+  "The worker as it is now."
+  worker: Worker
+  "What is wrong with the input."
+  userErrors: [UserError!]!
 }
 
 "How an account's work stands."
@@ -3949,6 +4624,131 @@ type Statistics @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   attempts: [AttemptClassCount!]!
   "What waits in the queues."
   queues: [Queue!]!
+  "What tasks came to over a stretch of time, from counts that are kept: seldom more than ten seconds behind."
+  tasks(
+    "Over which stretch of time, until now."
+    window: StatisticsWindow! = HOUR_1
+  ): TaskStatistics!
+}
+
+"A stretch of time that statistics are about."
+enum StatisticsWindow {
+  "A minute."
+  MINUTE_1
+  "Five minutes."
+  MINUTES_5
+  "A quarter of an hour."
+  MINUTES_15
+  "An hour."
+  HOUR_1
+  "Six hours."
+  HOURS_6
+  "A day."
+  DAY_1
+  "Seven days."
+  DAYS_7
+  "Thirty days."
+  DAYS_30
+}
+
+"What tasks came to over a stretch of time."
+type TaskStatistics @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "From when, inclusive."
+  from: DateTime!
+  "Until when, exclusive: what was finished later is not counted yet."
+  until: DateTime!
+  "All tasks."
+  total: TaskFigures!
+  "By queue."
+  queues: [QueueFigures!]!
+  "By kind."
+  kinds: [KindFigures!]!
+  "By provider; tasks that are about none are left out."
+  providers: [ProviderFigures!]!
+  "The stretch in equal parts, in their order, for charts: at most 60."
+  points: [TaskPoint!]!
+}
+
+"What some tasks came to."
+type TaskFigures @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "How many came into their queues."
+  enqueued: Int!
+  "How many were finished."
+  finished: Int!
+  "How many of these did what they should."
+  succeeded: Int!
+  "How many were given up."
+  failed: Int!
+  "How many somebody ended."
+  revoked: Int!
+  "How many were finished in a second."
+  finishedPerSecond: Float!
+  "From when a run was due until it began; null where none began."
+  waitingTime: Percentiles
+  "How long runs took; null where none began."
+  duration: Percentiles
+  "Tasks that were given up or ended by their last failure; classes that none had are left out."
+  failures: [TaskErrorClassCount!]!
+}
+
+"Of lengths of time, which most do not exceed; at most a tenth too long."
+type Percentiles @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "Half do not exceed it."
+  p50: Duration!
+  "Nine in ten do not."
+  p90: Duration!
+  "Ninety-nine in a hundred do not."
+  p99: Duration!
+  "None does."
+  max: Duration!
+}
+
+"How many tasks met a failure."
+type TaskErrorClassCount @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "Which."
+  class: TaskErrorClass!
+  "How many."
+  count: Int!
+}
+
+"What the tasks of a queue came to."
+type QueueFigures @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "The queue's name."
+  queue: String!
+  "What they came to."
+  figures: TaskFigures!
+}
+
+"What the tasks of a kind came to."
+type KindFigures @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "The kind."
+  kind: TaskKind!
+  "What they came to."
+  figures: TaskFigures!
+}
+
+"What the tasks about a provider came to."
+type ProviderFigures @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "The provider; null where that is deleted."
+  provider: Provider
+  "What they came to."
+  figures: TaskFigures!
+}
+
+"What tasks came to in a part of a stretch of time."
+type TaskPoint @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
+  "When the part begins."
+  at: DateTime!
+  "How many came into their queues."
+  enqueued: Int!
+  "How many were finished."
+  finished: Int!
+  "How many of these were given up."
+  failed: Int!
+  "From when a run was due until it began: nine in ten do not exceed it; null where none began."
+  waitingTimeP90: Duration
+  "How long runs took: nine in ten do not exceed it; null where none began."
+  durationP90: Duration
 }
 
 "How many orders are in a state."
@@ -5562,6 +6362,16 @@ func (ec *executionContext) childFields_CreateRoutingPolicyPayload(ctx context.C
 	return nil, fmt.Errorf("no field named %q was found under type CreateRoutingPolicyPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateSchedulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "schedule":
+		return ec.fieldContext_CreateSchedulePayload_schedule(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateSchedulePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateSchedulePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_DeleteProviderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "provider":
@@ -5570,6 +6380,16 @@ func (ec *executionContext) childFields_DeleteProviderPayload(ctx context.Contex
 		return ec.fieldContext_DeleteProviderPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteProviderPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteSchedulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "schedule":
+		return ec.fieldContext_DeleteSchedulePayload_schedule(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteSchedulePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteSchedulePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Destination(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5604,6 +6424,16 @@ func (ec *executionContext) childFields_DiscardOfferSyncPayload(ctx context.Cont
 		return ec.fieldContext_DiscardOfferSyncPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DiscardOfferSyncPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DrainWorkerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "worker":
+		return ec.fieldContext_DrainWorkerPayload_worker(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DrainWorkerPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DrainWorkerPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_EnableOffersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5788,6 +6618,16 @@ func (ec *executionContext) childFields_HoldOrdersPayload(ctx context.Context, f
 		return ec.fieldContext_HoldOrdersPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type HoldOrdersPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_KindFigures(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_KindFigures_kind(ctx, field)
+	case "figures":
+		return ec.fieldContext_KindFigures_figures(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type KindFigures", field.Name)
 }
 
 func (ec *executionContext) childFields_LedgerEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6066,6 +6906,8 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_attention(ctx, field)
 	case "eventCursor":
 		return ec.fieldContext_Order_eventCursor(ctx, field)
+	case "schedules":
+		return ec.fieldContext_Order_schedules(ctx, field)
 	case "createdBy":
 		return ec.fieldContext_Order_createdBy(ctx, field)
 	case "createdAt":
@@ -6252,6 +7094,40 @@ func (ec *executionContext) childFields_PauseProviderPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type PauseProviderPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_PauseQueuePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "queue":
+		return ec.fieldContext_PauseQueuePayload_queue(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_PauseQueuePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PauseQueuePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_PauseSchedulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "schedule":
+		return ec.fieldContext_PauseSchedulePayload_schedule(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_PauseSchedulePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PauseSchedulePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Percentiles(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "p50":
+		return ec.fieldContext_Percentiles_p50(ctx, field)
+	case "p90":
+		return ec.fieldContext_Percentiles_p90(ctx, field)
+	case "p99":
+		return ec.fieldContext_Percentiles_p99(ctx, field)
+	case "max":
+		return ec.fieldContext_Percentiles_max(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Percentiles", field.Name)
+}
+
 func (ec *executionContext) childFields_PlaceOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "order":
@@ -6374,6 +7250,16 @@ func (ec *executionContext) childFields_ProviderEdge(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type ProviderEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_ProviderFigures(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "provider":
+		return ec.fieldContext_ProviderFigures_provider(ctx, field)
+	case "figures":
+		return ec.fieldContext_ProviderFigures_figures(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProviderFigures", field.Name)
+}
+
 func (ec *executionContext) childFields_ProviderHealth(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "measuredAt":
@@ -6438,8 +7324,30 @@ func (ec *executionContext) childFields_Queue(ctx context.Context, field graphql
 		return ec.fieldContext_Queue_delayed(ctx, field)
 	case "running":
 		return ec.fieldContext_Queue_running(ctx, field)
+	case "enqueuedPerSecond":
+		return ec.fieldContext_Queue_enqueuedPerSecond(ctx, field)
+	case "finishedPerSecond":
+		return ec.fieldContext_Queue_finishedPerSecond(ctx, field)
+	case "slots":
+		return ec.fieldContext_Queue_slots(ctx, field)
+	case "isPaused":
+		return ec.fieldContext_Queue_isPaused(ctx, field)
+	case "pauseReason":
+		return ec.fieldContext_Queue_pauseReason(ctx, field)
+	case "pausedAt":
+		return ec.fieldContext_Queue_pausedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Queue", field.Name)
+}
+
+func (ec *executionContext) childFields_QueueFigures(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "queue":
+		return ec.fieldContext_QueueFigures_queue(ctx, field)
+	case "figures":
+		return ec.fieldContext_QueueFigures_figures(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type QueueFigures", field.Name)
 }
 
 func (ec *executionContext) childFields_ReleaseOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6502,6 +7410,26 @@ func (ec *executionContext) childFields_ResumeProviderPayload(ctx context.Contex
 	return nil, fmt.Errorf("no field named %q was found under type ResumeProviderPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ResumeQueuePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "queue":
+		return ec.fieldContext_ResumeQueuePayload_queue(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ResumeQueuePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResumeQueuePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ResumeSchedulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "schedule":
+		return ec.fieldContext_ResumeSchedulePayload_schedule(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ResumeSchedulePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResumeSchedulePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RetryFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "fulfillment":
@@ -6520,6 +7448,26 @@ func (ec *executionContext) childFields_RetryFulfillmentsPayload(ctx context.Con
 		return ec.fieldContext_RetryFulfillmentsPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RetryFulfillmentsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RetryTaskPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "taskResult":
+		return ec.fieldContext_RetryTaskPayload_taskResult(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RetryTaskPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetryTaskPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RetryTasksPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bulkOperation":
+		return ec.fieldContext_RetryTasksPayload_bulkOperation(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RetryTasksPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetryTasksPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RevealFulfillmentResultPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6542,6 +7490,16 @@ func (ec *executionContext) childFields_RevokeApiKeyPayload(ctx context.Context,
 		return ec.fieldContext_RevokeApiKeyPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RevokeApiKeyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RevokeTaskPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "taskResult":
+		return ec.fieldContext_RevokeTaskPayload_taskResult(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RevokeTaskPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevokeTaskPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RoutingCandidate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6726,6 +7684,16 @@ func (ec *executionContext) childFields_RoutingSimulation(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type RoutingSimulation", field.Name)
 }
 
+func (ec *executionContext) childFields_RunSchedulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "run":
+		return ec.fieldContext_RunSchedulePayload_run(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RunSchedulePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RunSchedulePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Schedule(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -6740,10 +7708,24 @@ func (ec *executionContext) childFields_Schedule(ctx context.Context, field grap
 		return ec.fieldContext_Schedule_cron(ctx, field)
 	case "timeZone":
 		return ec.fieldContext_Schedule_timeZone(ctx, field)
-	case "taskKind":
-		return ec.fieldContext_Schedule_taskKind(ctx, field)
+	case "action":
+		return ec.fieldContext_Schedule_action(ctx, field)
 	case "arguments":
 		return ec.fieldContext_Schedule_arguments(ctx, field)
+	case "queue":
+		return ec.fieldContext_Schedule_queue(ctx, field)
+	case "priority":
+		return ec.fieldContext_Schedule_priority(ctx, field)
+	case "overlap":
+		return ec.fieldContext_Schedule_overlap(ctx, field)
+	case "misfire":
+		return ec.fieldContext_Schedule_misfire(ctx, field)
+	case "misfireLimit":
+		return ec.fieldContext_Schedule_misfireLimit(ctx, field)
+	case "jitter":
+		return ec.fieldContext_Schedule_jitter(ctx, field)
+	case "status":
+		return ec.fieldContext_Schedule_status(ctx, field)
 	case "isEnabled":
 		return ec.fieldContext_Schedule_isEnabled(ctx, field)
 	case "isSystem":
@@ -6752,12 +7734,30 @@ func (ec *executionContext) childFields_Schedule(ctx context.Context, field grap
 		return ec.fieldContext_Schedule_startsAt(ctx, field)
 	case "endsAt":
 		return ec.fieldContext_Schedule_endsAt(ctx, field)
+	case "maxRuns":
+		return ec.fieldContext_Schedule_maxRuns(ctx, field)
 	case "nextAt":
 		return ec.fieldContext_Schedule_nextAt(ctx, field)
-	case "lastSlot":
-		return ec.fieldContext_Schedule_lastSlot(ctx, field)
+	case "nextRuns":
+		return ec.fieldContext_Schedule_nextRuns(ctx, field)
+	case "queuedSlot":
+		return ec.fieldContext_Schedule_queuedSlot(ctx, field)
+	case "lastRun":
+		return ec.fieldContext_Schedule_lastRun(ctx, field)
 	case "runs":
 		return ec.fieldContext_Schedule_runs(ctx, field)
+	case "runCount":
+		return ec.fieldContext_Schedule_runCount(ctx, field)
+	case "skippedCount":
+		return ec.fieldContext_Schedule_skippedCount(ctx, field)
+	case "missedCount":
+		return ec.fieldContext_Schedule_missedCount(ctx, field)
+	case "order":
+		return ec.fieldContext_Schedule_order(ctx, field)
+	case "provider":
+		return ec.fieldContext_Schedule_provider(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_Schedule_createdBy(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Schedule_createdAt(ctx, field)
 	case "updatedAt":
@@ -6788,6 +7788,58 @@ func (ec *executionContext) childFields_ScheduleEdge(ctx context.Context, field 
 		return ec.fieldContext_ScheduleEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ScheduleEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_SchedulePreview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "slots":
+		return ec.fieldContext_SchedulePreview_slots(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SchedulePreview_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchedulePreview", field.Name)
+}
+
+func (ec *executionContext) childFields_ScheduleRun(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "schedule":
+		return ec.fieldContext_ScheduleRun_schedule(ctx, field)
+	case "number":
+		return ec.fieldContext_ScheduleRun_number(ctx, field)
+	case "slot":
+		return ec.fieldContext_ScheduleRun_slot(ctx, field)
+	case "firedAt":
+		return ec.fieldContext_ScheduleRun_firedAt(ctx, field)
+	case "isByHand":
+		return ec.fieldContext_ScheduleRun_isByHand(ctx, field)
+	case "task":
+		return ec.fieldContext_ScheduleRun_task(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ScheduleRun", field.Name)
+}
+
+func (ec *executionContext) childFields_ScheduleRunConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ScheduleRunConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ScheduleRunConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ScheduleRunConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ScheduleRunConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ScheduleRunConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ScheduleRunEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ScheduleRunEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ScheduleRunEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ScheduleRunEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6948,6 +8000,8 @@ func (ec *executionContext) childFields_Statistics(ctx context.Context, field gr
 		return ec.fieldContext_Statistics_attempts(ctx, field)
 	case "queues":
 		return ec.fieldContext_Statistics_queues(ctx, field)
+	case "tasks":
+		return ec.fieldContext_Statistics_tasks(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Statistics", field.Name)
 }
@@ -6962,12 +8016,78 @@ func (ec *executionContext) childFields_SyncOffersPayload(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type SyncOffersPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_TaskError(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "class":
+		return ec.fieldContext_TaskError_class(ctx, field)
+	case "message":
+		return ec.fieldContext_TaskError_message(ctx, field)
+	case "stack":
+		return ec.fieldContext_TaskError_stack(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TaskError", field.Name)
+}
+
+func (ec *executionContext) childFields_TaskErrorClassCount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "class":
+		return ec.fieldContext_TaskErrorClassCount_class(ctx, field)
+	case "count":
+		return ec.fieldContext_TaskErrorClassCount_count(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TaskErrorClassCount", field.Name)
+}
+
+func (ec *executionContext) childFields_TaskFigures(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "enqueued":
+		return ec.fieldContext_TaskFigures_enqueued(ctx, field)
+	case "finished":
+		return ec.fieldContext_TaskFigures_finished(ctx, field)
+	case "succeeded":
+		return ec.fieldContext_TaskFigures_succeeded(ctx, field)
+	case "failed":
+		return ec.fieldContext_TaskFigures_failed(ctx, field)
+	case "revoked":
+		return ec.fieldContext_TaskFigures_revoked(ctx, field)
+	case "finishedPerSecond":
+		return ec.fieldContext_TaskFigures_finishedPerSecond(ctx, field)
+	case "waitingTime":
+		return ec.fieldContext_TaskFigures_waitingTime(ctx, field)
+	case "duration":
+		return ec.fieldContext_TaskFigures_duration(ctx, field)
+	case "failures":
+		return ec.fieldContext_TaskFigures_failures(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TaskFigures", field.Name)
+}
+
+func (ec *executionContext) childFields_TaskPoint(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return ec.fieldContext_TaskPoint_at(ctx, field)
+	case "enqueued":
+		return ec.fieldContext_TaskPoint_enqueued(ctx, field)
+	case "finished":
+		return ec.fieldContext_TaskPoint_finished(ctx, field)
+	case "failed":
+		return ec.fieldContext_TaskPoint_failed(ctx, field)
+	case "waitingTimeP90":
+		return ec.fieldContext_TaskPoint_waitingTimeP90(ctx, field)
+	case "durationP90":
+		return ec.fieldContext_TaskPoint_durationP90(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TaskPoint", field.Name)
+}
+
 func (ec *executionContext) childFields_TaskResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
 		return ec.fieldContext_TaskResult_id(ctx, field)
 	case "kind":
 		return ec.fieldContext_TaskResult_kind(ctx, field)
+	case "name":
+		return ec.fieldContext_TaskResult_name(ctx, field)
 	case "queue":
 		return ec.fieldContext_TaskResult_queue(ctx, field)
 	case "priority":
@@ -6976,6 +8096,8 @@ func (ec *executionContext) childFields_TaskResult(ctx context.Context, field gr
 		return ec.fieldContext_TaskResult_state(ctx, field)
 	case "isDead":
 		return ec.fieldContext_TaskResult_isDead(ctx, field)
+	case "isRevokeAsked":
+		return ec.fieldContext_TaskResult_isRevokeAsked(ctx, field)
 	case "arguments":
 		return ec.fieldContext_TaskResult_arguments(ctx, field)
 	case "result":
@@ -6992,10 +8114,16 @@ func (ec *executionContext) childFields_TaskResult(ctx context.Context, field gr
 		return ec.fieldContext_TaskResult_schedule(ctx, field)
 	case "workerId":
 		return ec.fieldContext_TaskResult_workerId(ctx, field)
+	case "worker":
+		return ec.fieldContext_TaskResult_worker(ctx, field)
 	case "attempt":
 		return ec.fieldContext_TaskResult_attempt(ctx, field)
 	case "maxAttempts":
 		return ec.fieldContext_TaskResult_maxAttempts(ctx, field)
+	case "attemptsLeft":
+		return ec.fieldContext_TaskResult_attemptsLeft(ctx, field)
+	case "traceId":
+		return ec.fieldContext_TaskResult_traceId(ctx, field)
 	case "dueAt":
 		return ec.fieldContext_TaskResult_dueAt(ctx, field)
 	case "enqueuedAt":
@@ -7004,6 +8132,10 @@ func (ec *executionContext) childFields_TaskResult(ctx context.Context, field gr
 		return ec.fieldContext_TaskResult_startedAt(ctx, field)
 	case "finishedAt":
 		return ec.fieldContext_TaskResult_finishedAt(ctx, field)
+	case "waitingTime":
+		return ec.fieldContext_TaskResult_waitingTime(ctx, field)
+	case "duration":
+		return ec.fieldContext_TaskResult_duration(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TaskResult", field.Name)
 }
@@ -7030,6 +8162,26 @@ func (ec *executionContext) childFields_TaskResultEdge(ctx context.Context, fiel
 		return ec.fieldContext_TaskResultEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TaskResultEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_TaskStatistics(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_TaskStatistics_from(ctx, field)
+	case "until":
+		return ec.fieldContext_TaskStatistics_until(ctx, field)
+	case "total":
+		return ec.fieldContext_TaskStatistics_total(ctx, field)
+	case "queues":
+		return ec.fieldContext_TaskStatistics_queues(ctx, field)
+	case "kinds":
+		return ec.fieldContext_TaskStatistics_kinds(ctx, field)
+	case "providers":
+		return ec.fieldContext_TaskStatistics_providers(ctx, field)
+	case "points":
+		return ec.fieldContext_TaskStatistics_points(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TaskStatistics", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateOfferPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7060,6 +8212,16 @@ func (ec *executionContext) childFields_UpdateProviderPayload(ctx context.Contex
 		return ec.fieldContext_UpdateProviderPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateProviderPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateSchedulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "schedule":
+		return ec.fieldContext_UpdateSchedulePayload_schedule(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateSchedulePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateSchedulePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_User(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7144,12 +8306,16 @@ func (ec *executionContext) childFields_Worker(ctx context.Context, field graphq
 		return ec.fieldContext_Worker_version(ctx, field)
 	case "queues":
 		return ec.fieldContext_Worker_queues(ctx, field)
+	case "state":
+		return ec.fieldContext_Worker_state(ctx, field)
 	case "running":
 		return ec.fieldContext_Worker_running(ctx, field)
 	case "startedAt":
 		return ec.fieldContext_Worker_startedAt(ctx, field)
 	case "heartbeatAt":
 		return ec.fieldContext_Worker_heartbeatAt(ctx, field)
+	case "drainAskedAt":
+		return ec.fieldContext_Worker_drainAskedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Worker", field.Name)
 }
@@ -7574,12 +8740,40 @@ func (ec *executionContext) field_Mutation_createRoutingPolicy_args(ctx context.
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_createSchedule_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (CreateScheduleInput, error) {
+			return ec.unmarshalNCreateScheduleInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCreateScheduleInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_deleteProvider_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (DeleteProviderInput, error) {
 			return ec.unmarshalNDeleteProviderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐDeleteProviderInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteSchedule_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (DeleteScheduleInput, error) {
+			return ec.unmarshalNDeleteScheduleInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐDeleteScheduleInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -7608,6 +8802,20 @@ func (ec *executionContext) field_Mutation_discardOfferSync_args(ctx context.Con
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (DiscardOfferSyncInput, error) {
 			return ec.unmarshalNDiscardOfferSyncInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐDiscardOfferSyncInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_drainWorker_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (DrainWorkerInput, error) {
+			return ec.unmarshalNDrainWorkerInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐDrainWorkerInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -7678,6 +8886,34 @@ func (ec *executionContext) field_Mutation_pauseProvider_args(ctx context.Contex
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (PauseProviderInput, error) {
 			return ec.unmarshalNPauseProviderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPauseProviderInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_pauseQueue_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (PauseQueueInput, error) {
+			return ec.unmarshalNPauseQueueInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPauseQueueInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_pauseSchedule_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (PauseScheduleInput, error) {
+			return ec.unmarshalNPauseScheduleInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPauseScheduleInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -7798,6 +9034,34 @@ func (ec *executionContext) field_Mutation_resumeProvider_args(ctx context.Conte
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_resumeQueue_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (ResumeQueueInput, error) {
+			return ec.unmarshalNResumeQueueInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐResumeQueueInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_resumeSchedule_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (ResumeScheduleInput, error) {
+			return ec.unmarshalNResumeScheduleInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐResumeScheduleInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_retryFulfillment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -7826,6 +9090,34 @@ func (ec *executionContext) field_Mutation_retryFulfillments_args(ctx context.Co
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_retryTask_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (RetryTaskInput, error) {
+			return ec.unmarshalNRetryTaskInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryTaskInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_retryTasks_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (RetryTasksInput, error) {
+			return ec.unmarshalNRetryTasksInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryTasksInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_revealFulfillmentResult_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -7846,6 +9138,34 @@ func (ec *executionContext) field_Mutation_revokeApiKey_args(ctx context.Context
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (RevokeAPIKeyInput, error) {
 			return ec.unmarshalNRevokeApiKeyInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRevokeAPIKeyInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_revokeTask_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (RevokeTaskInput, error) {
+			return ec.unmarshalNRevokeTaskInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRevokeTaskInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_runSchedule_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (RunScheduleInput, error) {
+			return ec.unmarshalNRunScheduleInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRunScheduleInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -7930,6 +9250,20 @@ func (ec *executionContext) field_Mutation_updateProvider_args(ctx context.Conte
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (UpdateProviderInput, error) {
 			return ec.unmarshalNUpdateProviderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐUpdateProviderInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateSchedule_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (UpdateScheduleInput, error) {
+			return ec.unmarshalNUpdateScheduleInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐUpdateScheduleInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -8710,6 +10044,28 @@ func (ec *executionContext) field_Query_orders_args(ctx context.Context, rawArgs
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_previewSchedule_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (PreviewScheduleInput, error) {
+			return ec.unmarshalNPreviewScheduleInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPreviewScheduleInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_provider_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -9112,6 +10468,72 @@ func (ec *executionContext) field_RoutingDecision_candidates_args(ctx context.Co
 	return args, nil
 }
 
+func (ec *executionContext) field_Schedule_nextRuns_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Schedule_runs_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Statistics_tasks_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "window",
+		func(ctx context.Context, v any) (StatisticsWindow, error) {
+			return ec.unmarshalNStatisticsWindow2githubᚗcomᚋboostressᚋboostressᚋgraphᚐStatisticsWindow(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["window"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Subscription_bulkOperationProgressed_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -9185,6 +10607,20 @@ func (ec *executionContext) field_Subscription_ordersChanged_args(ctx context.Co
 }
 
 func (ec *executionContext) field_Subscription_providerChanged_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (uuid.UUID, error) {
+			return ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_scheduleFired_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
@@ -12430,6 +13866,70 @@ func (ec *executionContext) fieldContext_CreateRoutingPolicyPayload_userErrors(_
 	return fc, nil
 }
 
+func (ec *executionContext) _CreateSchedulePayload_schedule(ctx context.Context, field graphql.CollectedField, obj *CreateSchedulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateSchedulePayload_schedule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Schedule, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Schedule) graphql.Marshaler {
+			return ec.marshalOSchedule2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSchedule(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreateSchedulePayload_schedule(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateSchedulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Schedule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateSchedulePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *CreateSchedulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateSchedulePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateSchedulePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateSchedulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _DeleteProviderPayload_provider(ctx context.Context, field graphql.CollectedField, obj *DeleteProviderPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12484,6 +13984,70 @@ func (ec *executionContext) _DeleteProviderPayload_userErrors(ctx context.Contex
 func (ec *executionContext) fieldContext_DeleteProviderPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "DeleteProviderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteSchedulePayload_schedule(ctx context.Context, field graphql.CollectedField, obj *DeleteSchedulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteSchedulePayload_schedule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Schedule, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Schedule) graphql.Marshaler {
+			return ec.marshalOSchedule2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSchedule(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteSchedulePayload_schedule(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteSchedulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Schedule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteSchedulePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *DeleteSchedulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteSchedulePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteSchedulePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteSchedulePayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -12713,6 +14277,70 @@ func (ec *executionContext) _DiscardOfferSyncPayload_userErrors(ctx context.Cont
 func (ec *executionContext) fieldContext_DiscardOfferSyncPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "DiscardOfferSyncPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DrainWorkerPayload_worker(ctx context.Context, field graphql.CollectedField, obj *DrainWorkerPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DrainWorkerPayload_worker(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Worker, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Worker) graphql.Marshaler {
+			return ec.marshalOWorker2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐWorker(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DrainWorkerPayload_worker(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DrainWorkerPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Worker(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DrainWorkerPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *DrainWorkerPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DrainWorkerPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DrainWorkerPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DrainWorkerPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -14402,6 +16030,61 @@ func (ec *executionContext) fieldContext_HoldOrdersPayload_userErrors(_ context.
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _KindFigures_kind(ctx context.Context, field graphql.CollectedField, obj *KindFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_KindFigures_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v task.Kind) graphql.Marshaler {
+			return ec.marshalNTaskKind2githubᚗcomᚋboostressᚋboostressᚋtaskᚐKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_KindFigures_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("KindFigures", field, false, false, "TaskKind")
+}
+
+func (ec *executionContext) _KindFigures_figures(ctx context.Context, field graphql.CollectedField, obj *KindFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_KindFigures_figures(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Figures, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *TaskFigures) graphql.Marshaler {
+			return ec.marshalNTaskFigures2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskFigures(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_KindFigures_figures(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "KindFigures",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TaskFigures(ctx, field)
 		},
 	}
 	return fc, nil
@@ -16370,6 +18053,534 @@ func (ec *executionContext) fieldContext_Mutation_cancelBulkOperation(ctx contex
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_cancelBulkOperation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createSchedule(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createSchedule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateSchedule(ctx, fc.Args["input"].(CreateScheduleInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *CreateSchedulePayload) graphql.Marshaler {
+			return ec.marshalNCreateSchedulePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐCreateSchedulePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createSchedule(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateSchedulePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createSchedule_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateSchedule(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateSchedule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateSchedule(ctx, fc.Args["input"].(UpdateScheduleInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *UpdateSchedulePayload) graphql.Marshaler {
+			return ec.marshalNUpdateSchedulePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐUpdateSchedulePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateSchedule(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateSchedulePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateSchedule_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteSchedule(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteSchedule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteSchedule(ctx, fc.Args["input"].(DeleteScheduleInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *DeleteSchedulePayload) graphql.Marshaler {
+			return ec.marshalNDeleteSchedulePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐDeleteSchedulePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteSchedule(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteSchedulePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteSchedule_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_pauseSchedule(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_pauseSchedule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().PauseSchedule(ctx, fc.Args["input"].(PauseScheduleInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PauseSchedulePayload) graphql.Marshaler {
+			return ec.marshalNPauseSchedulePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPauseSchedulePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_pauseSchedule(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PauseSchedulePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_pauseSchedule_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_resumeSchedule(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_resumeSchedule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ResumeSchedule(ctx, fc.Args["input"].(ResumeScheduleInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ResumeSchedulePayload) graphql.Marshaler {
+			return ec.marshalNResumeSchedulePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐResumeSchedulePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_resumeSchedule(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ResumeSchedulePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_resumeSchedule_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_runSchedule(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_runSchedule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RunSchedule(ctx, fc.Args["input"].(RunScheduleInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RunSchedulePayload) graphql.Marshaler {
+			return ec.marshalNRunSchedulePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRunSchedulePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_runSchedule(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RunSchedulePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_runSchedule_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_retryTask(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_retryTask(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RetryTask(ctx, fc.Args["input"].(RetryTaskInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RetryTaskPayload) graphql.Marshaler {
+			return ec.marshalNRetryTaskPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryTaskPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_retryTask(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RetryTaskPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_retryTask_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_retryTasks(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_retryTasks(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RetryTasks(ctx, fc.Args["input"].(RetryTasksInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RetryTasksPayload) graphql.Marshaler {
+			return ec.marshalNRetryTasksPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryTasksPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_retryTasks(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RetryTasksPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_retryTasks_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_revokeTask(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_revokeTask(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RevokeTask(ctx, fc.Args["input"].(RevokeTaskInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RevokeTaskPayload) graphql.Marshaler {
+			return ec.marshalNRevokeTaskPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRevokeTaskPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_revokeTask(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RevokeTaskPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_revokeTask_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_pauseQueue(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_pauseQueue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().PauseQueue(ctx, fc.Args["input"].(PauseQueueInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PauseQueuePayload) graphql.Marshaler {
+			return ec.marshalNPauseQueuePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPauseQueuePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_pauseQueue(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PauseQueuePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_pauseQueue_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_resumeQueue(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_resumeQueue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ResumeQueue(ctx, fc.Args["input"].(ResumeQueueInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ResumeQueuePayload) graphql.Marshaler {
+			return ec.marshalNResumeQueuePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐResumeQueuePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_resumeQueue(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ResumeQueuePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_resumeQueue_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_drainWorker(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_drainWorker(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DrainWorker(ctx, fc.Args["input"].(DrainWorkerInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *DrainWorkerPayload) graphql.Marshaler {
+			return ec.marshalNDrainWorkerPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐDrainWorkerPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_drainWorker(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DrainWorkerPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_drainWorker_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18802,6 +21013,38 @@ func (ec *executionContext) fieldContext_Order_eventCursor(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Order", field, true, true, "String")
 }
 
+func (ec *executionContext) _Order_schedules(ctx context.Context, field graphql.CollectedField, obj *order.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_schedules(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Order().Schedules(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*Schedule) graphql.Marshaler {
+			return ec.marshalNSchedule2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Order_schedules(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Schedule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Order_createdBy(ctx context.Context, field graphql.CollectedField, obj *order.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20160,6 +22403,226 @@ func (ec *executionContext) fieldContext_PauseProviderPayload_userErrors(_ conte
 	return fc, nil
 }
 
+func (ec *executionContext) _PauseQueuePayload_queue(ctx context.Context, field graphql.CollectedField, obj *PauseQueuePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PauseQueuePayload_queue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Queue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Queue) graphql.Marshaler {
+			return ec.marshalOQueue2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐQueue(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PauseQueuePayload_queue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PauseQueuePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Queue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PauseQueuePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *PauseQueuePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PauseQueuePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PauseQueuePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PauseQueuePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PauseSchedulePayload_schedule(ctx context.Context, field graphql.CollectedField, obj *PauseSchedulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PauseSchedulePayload_schedule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Schedule, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Schedule) graphql.Marshaler {
+			return ec.marshalOSchedule2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSchedule(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PauseSchedulePayload_schedule(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PauseSchedulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Schedule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PauseSchedulePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *PauseSchedulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PauseSchedulePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PauseSchedulePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PauseSchedulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Percentiles_p50(ctx context.Context, field graphql.CollectedField, obj *Percentiles) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Percentiles_p50(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.P50, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Duration) graphql.Marshaler {
+			return ec.marshalNDuration2timeᚐDuration(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Percentiles_p50(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Percentiles", field, false, false, "Duration")
+}
+
+func (ec *executionContext) _Percentiles_p90(ctx context.Context, field graphql.CollectedField, obj *Percentiles) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Percentiles_p90(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.P90, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Duration) graphql.Marshaler {
+			return ec.marshalNDuration2timeᚐDuration(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Percentiles_p90(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Percentiles", field, false, false, "Duration")
+}
+
+func (ec *executionContext) _Percentiles_p99(ctx context.Context, field graphql.CollectedField, obj *Percentiles) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Percentiles_p99(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.P99, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Duration) graphql.Marshaler {
+			return ec.marshalNDuration2timeᚐDuration(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Percentiles_p99(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Percentiles", field, false, false, "Duration")
+}
+
+func (ec *executionContext) _Percentiles_max(ctx context.Context, field graphql.CollectedField, obj *Percentiles) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Percentiles_max(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Max, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Duration) graphql.Marshaler {
+			return ec.marshalNDuration2timeᚐDuration(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Percentiles_max(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Percentiles", field, false, false, "Duration")
+}
+
 func (ec *executionContext) _PlaceOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *PlaceOrderPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -21344,6 +23807,70 @@ func (ec *executionContext) fieldContext_ProviderEdge_node(_ context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _ProviderFigures_provider(ctx context.Context, field graphql.CollectedField, obj *ProviderFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderFigures_provider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProviderFigures().Provider(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Provider) graphql.Marshaler {
+			return ec.marshalOProvider2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐProvider(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderFigures_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProviderFigures",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Provider(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProviderFigures_figures(ctx context.Context, field graphql.CollectedField, obj *ProviderFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProviderFigures_figures(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Figures, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *TaskFigures) graphql.Marshaler {
+			return ec.marshalNTaskFigures2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskFigures(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProviderFigures_figures(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProviderFigures",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TaskFigures(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ProviderHealth_measuredAt(ctx context.Context, field graphql.CollectedField, obj *order.Health) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22504,6 +25031,50 @@ func (ec *executionContext) fieldContext_Query_schedules(ctx context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_previewSchedule(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_previewSchedule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().PreviewSchedule(ctx, fc.Args["input"].(PreviewScheduleInput), fc.Args["first"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SchedulePreview) graphql.Marshaler {
+			return ec.marshalNSchedulePreview2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSchedulePreview(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_previewSchedule(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SchedulePreview(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_previewSchedule_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_taskResult(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23187,6 +25758,199 @@ func (ec *executionContext) fieldContext_Queue_running(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Queue", field, false, false, "Int")
 }
 
+func (ec *executionContext) _Queue_enqueuedPerSecond(ctx context.Context, field graphql.CollectedField, obj *Queue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Queue_enqueuedPerSecond(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EnqueuedPerSecond, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Queue_enqueuedPerSecond(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Queue", field, false, false, "Float")
+}
+
+func (ec *executionContext) _Queue_finishedPerSecond(ctx context.Context, field graphql.CollectedField, obj *Queue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Queue_finishedPerSecond(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FinishedPerSecond, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Queue_finishedPerSecond(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Queue", field, false, false, "Float")
+}
+
+func (ec *executionContext) _Queue_slots(ctx context.Context, field graphql.CollectedField, obj *Queue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Queue_slots(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Slots, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Queue_slots(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Queue", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Queue_isPaused(ctx context.Context, field graphql.CollectedField, obj *Queue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Queue_isPaused(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IsPaused, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Queue_isPaused(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Queue", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Queue_pauseReason(ctx context.Context, field graphql.CollectedField, obj *Queue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Queue_pauseReason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PauseReason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Queue_pauseReason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Queue", field, false, false, "String")
+}
+
+func (ec *executionContext) _Queue_pausedAt(ctx context.Context, field graphql.CollectedField, obj *Queue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Queue_pausedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PausedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Queue_pausedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Queue", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _QueueFigures_queue(ctx context.Context, field graphql.CollectedField, obj *QueueFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QueueFigures_queue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Queue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QueueFigures_queue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("QueueFigures", field, false, false, "String")
+}
+
+func (ec *executionContext) _QueueFigures_figures(ctx context.Context, field graphql.CollectedField, obj *QueueFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QueueFigures_figures(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Figures, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *TaskFigures) graphql.Marshaler {
+			return ec.marshalNTaskFigures2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskFigures(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QueueFigures_figures(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "QueueFigures",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TaskFigures(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ReleaseOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *ReleaseOrderPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23571,6 +26335,134 @@ func (ec *executionContext) fieldContext_ResumeProviderPayload_userErrors(_ cont
 	return fc, nil
 }
 
+func (ec *executionContext) _ResumeQueuePayload_queue(ctx context.Context, field graphql.CollectedField, obj *ResumeQueuePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ResumeQueuePayload_queue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Queue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Queue) graphql.Marshaler {
+			return ec.marshalOQueue2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐQueue(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ResumeQueuePayload_queue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ResumeQueuePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Queue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ResumeQueuePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *ResumeQueuePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ResumeQueuePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ResumeQueuePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ResumeQueuePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ResumeSchedulePayload_schedule(ctx context.Context, field graphql.CollectedField, obj *ResumeSchedulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ResumeSchedulePayload_schedule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Schedule, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Schedule) graphql.Marshaler {
+			return ec.marshalOSchedule2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSchedule(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ResumeSchedulePayload_schedule(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ResumeSchedulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Schedule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ResumeSchedulePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *ResumeSchedulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ResumeSchedulePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ResumeSchedulePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ResumeSchedulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _RetryFulfillmentPayload_fulfillment(ctx context.Context, field graphql.CollectedField, obj *RetryFulfillmentPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23689,6 +26581,134 @@ func (ec *executionContext) _RetryFulfillmentsPayload_userErrors(ctx context.Con
 func (ec *executionContext) fieldContext_RetryFulfillmentsPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "RetryFulfillmentsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RetryTaskPayload_taskResult(ctx context.Context, field graphql.CollectedField, obj *RetryTaskPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RetryTaskPayload_taskResult(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TaskResult, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *task.Task) graphql.Marshaler {
+			return ec.marshalOTaskResult2ᚖgithubᚗcomᚋboostressᚋboostressᚋtaskᚐTask(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RetryTaskPayload_taskResult(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RetryTaskPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TaskResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RetryTaskPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *RetryTaskPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RetryTaskPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RetryTaskPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RetryTaskPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RetryTasksPayload_bulkOperation(ctx context.Context, field graphql.CollectedField, obj *RetryTasksPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RetryTasksPayload_bulkOperation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BulkOperation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.BulkOperation) graphql.Marshaler {
+			return ec.marshalOBulkOperation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐBulkOperation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RetryTasksPayload_bulkOperation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RetryTasksPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BulkOperation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RetryTasksPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *RetryTasksPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RetryTasksPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RetryTasksPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RetryTasksPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -23831,6 +26851,70 @@ func (ec *executionContext) _RevokeApiKeyPayload_userErrors(ctx context.Context,
 func (ec *executionContext) fieldContext_RevokeApiKeyPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "RevokeApiKeyPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RevokeTaskPayload_taskResult(ctx context.Context, field graphql.CollectedField, obj *RevokeTaskPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RevokeTaskPayload_taskResult(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TaskResult, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *task.Task) graphql.Marshaler {
+			return ec.marshalOTaskResult2ᚖgithubᚗcomᚋboostressᚋboostressᚋtaskᚐTask(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RevokeTaskPayload_taskResult(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevokeTaskPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TaskResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RevokeTaskPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *RevokeTaskPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RevokeTaskPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RevokeTaskPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevokeTaskPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -25325,6 +28409,70 @@ func (ec *executionContext) fieldContext_RoutingSimulation_userErrors(_ context.
 	return fc, nil
 }
 
+func (ec *executionContext) _RunSchedulePayload_run(ctx context.Context, field graphql.CollectedField, obj *RunSchedulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RunSchedulePayload_run(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Run, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *schedule.Run) graphql.Marshaler {
+			return ec.marshalOScheduleRun2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐRun(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RunSchedulePayload_run(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RunSchedulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ScheduleRun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RunSchedulePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *RunSchedulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RunSchedulePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RunSchedulePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RunSchedulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Schedule_id(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -25463,27 +28611,27 @@ func (ec *executionContext) fieldContext_Schedule_timeZone(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Schedule", field, false, false, "String")
 }
 
-func (ec *executionContext) _Schedule_taskKind(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+func (ec *executionContext) _Schedule_action(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Schedule_taskKind(ctx, field)
+			return ec.fieldContext_Schedule_action(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TaskKind, nil
+			return obj.Action, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v task.Kind) graphql.Marshaler {
-			return ec.marshalNTaskKind2githubᚗcomᚋboostressᚋboostressᚋtaskᚐKind(ctx, selections, v)
+			return ec.marshalNScheduleAction2githubᚗcomᚋboostressᚋboostressᚋtaskᚐKind(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Schedule_taskKind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Schedule", field, false, false, "TaskKind")
+func (ec *executionContext) fieldContext_Schedule_action(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Schedule", field, false, false, "ScheduleAction")
 }
 
 func (ec *executionContext) _Schedule_arguments(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
@@ -25499,14 +28647,175 @@ func (ec *executionContext) _Schedule_arguments(ctx context.Context, field graph
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v json.RawMessage) graphql.Marshaler {
-			return ec.marshalOJSON2encodingᚋjsonᚐRawMessage(ctx, selections, v)
+			return ec.marshalNJSON2encodingᚋjsonᚐRawMessage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_arguments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Schedule", field, false, false, "JSON")
+}
+
+func (ec *executionContext) _Schedule_queue(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_queue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Queue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_queue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Schedule", field, false, false, "String")
+}
+
+func (ec *executionContext) _Schedule_priority(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_priority(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Priority, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_priority(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Schedule", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Schedule_overlap(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_overlap(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Overlap, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v schedule.Overlap) graphql.Marshaler {
+			return ec.marshalNScheduleOverlap2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐOverlap(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_overlap(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Schedule", field, false, false, "ScheduleOverlap")
+}
+
+func (ec *executionContext) _Schedule_misfire(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_misfire(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Misfire, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v schedule.Misfire) graphql.Marshaler {
+			return ec.marshalNScheduleMisfire2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐMisfire(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_misfire(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Schedule", field, false, false, "ScheduleMisfire")
+}
+
+func (ec *executionContext) _Schedule_misfireLimit(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_misfireLimit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MisfireLimit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_misfireLimit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Schedule", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Schedule_jitter(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_jitter(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Jitter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Schedule_arguments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Schedule", field, false, false, "JSON")
+func (ec *executionContext) fieldContext_Schedule_jitter(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Schedule", field, false, false, "Duration")
+}
+
+func (ec *executionContext) _Schedule_status(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v schedule.Status) graphql.Marshaler {
+			return ec.marshalNScheduleStatus2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Schedule", field, false, false, "ScheduleStatus")
 }
 
 func (ec *executionContext) _Schedule_isEnabled(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
@@ -25601,6 +28910,29 @@ func (ec *executionContext) fieldContext_Schedule_endsAt(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Schedule", field, false, false, "DateTime")
 }
 
+func (ec *executionContext) _Schedule_maxRuns(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_maxRuns(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MaxRuns, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_maxRuns(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Schedule", field, false, false, "Int")
+}
+
 func (ec *executionContext) _Schedule_nextAt(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -25624,16 +28956,60 @@ func (ec *executionContext) fieldContext_Schedule_nextAt(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Schedule", field, false, false, "DateTime")
 }
 
-func (ec *executionContext) _Schedule_lastSlot(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+func (ec *executionContext) _Schedule_nextRuns(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Schedule_lastSlot(ctx, field)
+			return ec.fieldContext_Schedule_nextRuns(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LastSlot, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Schedule().NextRuns(ctx, obj, fc.Args["first"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2ᚕᚖtimeᚐTimeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_nextRuns(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Schedule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type DateTime does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Schedule_nextRuns_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Schedule_queuedSlot(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_queuedSlot(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.QueuedSlot, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -25643,8 +29019,40 @@ func (ec *executionContext) _Schedule_lastSlot(ctx context.Context, field graphq
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Schedule_lastSlot(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Schedule_queuedSlot(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Schedule", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _Schedule_lastRun(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_lastRun(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Schedule().LastRun(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *schedule.Run) graphql.Marshaler {
+			return ec.marshalOScheduleRun2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐRun(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_lastRun(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Schedule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ScheduleRun(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Schedule_runs(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
@@ -25656,7 +29064,51 @@ func (ec *executionContext) _Schedule_runs(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Schedule_runs(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Runs, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Schedule().Runs(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ScheduleRunConnection) graphql.Marshaler {
+			return ec.marshalNScheduleRunConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleRunConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_runs(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Schedule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ScheduleRunConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Schedule_runs_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Schedule_runCount(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_runCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RunCount, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
@@ -25666,8 +29118,141 @@ func (ec *executionContext) _Schedule_runs(ctx context.Context, field graphql.Co
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Schedule_runs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Schedule_runCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Schedule", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Schedule_skippedCount(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_skippedCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SkippedCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_skippedCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Schedule", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Schedule_missedCount(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_missedCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MissedCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_missedCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Schedule", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Schedule_order(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Schedule().Order(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Schedule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Schedule_provider(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_provider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Schedule().Provider(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *order.Provider) graphql.Marshaler {
+			return ec.marshalOProvider2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐProvider(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Schedule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Provider(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Schedule_createdBy(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Schedule_createdBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Schedule_createdBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Schedule", field, false, false, "String")
 }
 
 func (ec *executionContext) _Schedule_createdAt(ctx context.Context, field graphql.CollectedField, obj *Schedule) (ret graphql.Marshaler) {
@@ -25885,6 +29470,391 @@ func (ec *executionContext) fieldContext_ScheduleEdge_node(_ context.Context, fi
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Schedule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SchedulePreview_slots(ctx context.Context, field graphql.CollectedField, obj *SchedulePreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SchedulePreview_slots(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Slots, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2ᚕᚖtimeᚐTimeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SchedulePreview_slots(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SchedulePreview", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SchedulePreview_userErrors(ctx context.Context, field graphql.CollectedField, obj *SchedulePreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SchedulePreview_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SchedulePreview_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SchedulePreview",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ScheduleRun_schedule(ctx context.Context, field graphql.CollectedField, obj *schedule.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleRun_schedule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ScheduleRun().Schedule(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Schedule) graphql.Marshaler {
+			return ec.marshalOSchedule2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSchedule(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleRun_schedule(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ScheduleRun",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Schedule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ScheduleRun_number(ctx context.Context, field graphql.CollectedField, obj *schedule.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleRun_number(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Number, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleRun_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ScheduleRun", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ScheduleRun_slot(ctx context.Context, field graphql.CollectedField, obj *schedule.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleRun_slot(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Slot, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleRun_slot(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ScheduleRun", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ScheduleRun_firedAt(ctx context.Context, field graphql.CollectedField, obj *schedule.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleRun_firedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FiredAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleRun_firedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ScheduleRun", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ScheduleRun_isByHand(ctx context.Context, field graphql.CollectedField, obj *schedule.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleRun_isByHand(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ByHand, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleRun_isByHand(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ScheduleRun", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ScheduleRun_task(ctx context.Context, field graphql.CollectedField, obj *schedule.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleRun_task(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ScheduleRun().Task(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *task.Task) graphql.Marshaler {
+			return ec.marshalOTaskResult2ᚖgithubᚗcomᚋboostressᚋboostressᚋtaskᚐTask(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleRun_task(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ScheduleRun",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TaskResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ScheduleRunConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *ScheduleRunConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleRunConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*schedule.Run) graphql.Marshaler {
+			return ec.marshalNScheduleRun2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐRunᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleRunConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ScheduleRunConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ScheduleRun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ScheduleRunConnection_edges(ctx context.Context, field graphql.CollectedField, obj *ScheduleRunConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleRunConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ScheduleRunEdge) graphql.Marshaler {
+			return ec.marshalNScheduleRunEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleRunEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleRunConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ScheduleRunConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ScheduleRunEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ScheduleRunConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *ScheduleRunConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleRunConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleRunConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ScheduleRunConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ScheduleRunConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *ScheduleRunConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleRunConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleRunConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ScheduleRunConnection", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ScheduleRunEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *ScheduleRunEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleRunEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleRunEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ScheduleRunEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _ScheduleRunEdge_node(ctx context.Context, field graphql.CollectedField, obj *ScheduleRunEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleRunEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *schedule.Run) graphql.Marshaler {
+			return ec.marshalNScheduleRun2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐRun(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleRunEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ScheduleRunEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ScheduleRun(ctx, field)
 		},
 	}
 	return fc, nil
@@ -27264,6 +31234,50 @@ func (ec *executionContext) fieldContext_Statistics_queues(_ context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _Statistics_tasks(ctx context.Context, field graphql.CollectedField, obj *Statistics) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Statistics_tasks(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Statistics().Tasks(ctx, obj, fc.Args["window"].(StatisticsWindow))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *TaskStatistics) graphql.Marshaler {
+			return ec.marshalNTaskStatistics2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskStatistics(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Statistics_tasks(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Statistics",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TaskStatistics(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Statistics_tasks_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Subscription_orderChanged(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
 	return graphql.ResolveFieldStream(
 		ctx,
@@ -27528,6 +31542,50 @@ func (ec *executionContext) fieldContext_Subscription_bulkOperationProgressed(ct
 	return fc, nil
 }
 
+func (ec *executionContext) _Subscription_scheduleFired(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_scheduleFired(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().ScheduleFired(ctx, fc.Args["id"].(uuid.UUID))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *schedule.Run) graphql.Marshaler {
+			return ec.marshalNScheduleRun2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐRun(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_scheduleFired(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ScheduleRun(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_scheduleFired_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Subscription_statisticsUpdated(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
 	return graphql.ResolveFieldStream(
 		ctx,
@@ -27636,6 +31694,493 @@ func (ec *executionContext) fieldContext_SyncOffersPayload_userErrors(_ context.
 	return fc, nil
 }
 
+func (ec *executionContext) _TaskError_class(ctx context.Context, field graphql.CollectedField, obj *TaskError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskError_class(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Class, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v task.ErrorClass) graphql.Marshaler {
+			return ec.marshalNTaskErrorClass2githubᚗcomᚋboostressᚋboostressᚋtaskᚐErrorClass(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskError_class(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskError", field, false, false, "TaskErrorClass")
+}
+
+func (ec *executionContext) _TaskError_message(ctx context.Context, field graphql.CollectedField, obj *TaskError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskError_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskError_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskError", field, false, false, "String")
+}
+
+func (ec *executionContext) _TaskError_stack(ctx context.Context, field graphql.CollectedField, obj *TaskError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskError_stack(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Stack, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TaskError_stack(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskError", field, false, false, "String")
+}
+
+func (ec *executionContext) _TaskErrorClassCount_class(ctx context.Context, field graphql.CollectedField, obj *TaskErrorClassCount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskErrorClassCount_class(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Class, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v task.ErrorClass) graphql.Marshaler {
+			return ec.marshalNTaskErrorClass2githubᚗcomᚋboostressᚋboostressᚋtaskᚐErrorClass(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskErrorClassCount_class(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskErrorClassCount", field, false, false, "TaskErrorClass")
+}
+
+func (ec *executionContext) _TaskErrorClassCount_count(ctx context.Context, field graphql.CollectedField, obj *TaskErrorClassCount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskErrorClassCount_count(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Count, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskErrorClassCount_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskErrorClassCount", field, false, false, "Int")
+}
+
+func (ec *executionContext) _TaskFigures_enqueued(ctx context.Context, field graphql.CollectedField, obj *TaskFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskFigures_enqueued(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Enqueued, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskFigures_enqueued(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskFigures", field, false, false, "Int")
+}
+
+func (ec *executionContext) _TaskFigures_finished(ctx context.Context, field graphql.CollectedField, obj *TaskFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskFigures_finished(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Finished, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskFigures_finished(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskFigures", field, false, false, "Int")
+}
+
+func (ec *executionContext) _TaskFigures_succeeded(ctx context.Context, field graphql.CollectedField, obj *TaskFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskFigures_succeeded(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Succeeded, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskFigures_succeeded(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskFigures", field, false, false, "Int")
+}
+
+func (ec *executionContext) _TaskFigures_failed(ctx context.Context, field graphql.CollectedField, obj *TaskFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskFigures_failed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskFigures_failed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskFigures", field, false, false, "Int")
+}
+
+func (ec *executionContext) _TaskFigures_revoked(ctx context.Context, field graphql.CollectedField, obj *TaskFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskFigures_revoked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revoked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskFigures_revoked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskFigures", field, false, false, "Int")
+}
+
+func (ec *executionContext) _TaskFigures_finishedPerSecond(ctx context.Context, field graphql.CollectedField, obj *TaskFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskFigures_finishedPerSecond(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FinishedPerSecond, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskFigures_finishedPerSecond(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskFigures", field, false, false, "Float")
+}
+
+func (ec *executionContext) _TaskFigures_waitingTime(ctx context.Context, field graphql.CollectedField, obj *TaskFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskFigures_waitingTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WaitingTime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Percentiles) graphql.Marshaler {
+			return ec.marshalOPercentiles2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPercentiles(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TaskFigures_waitingTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TaskFigures",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Percentiles(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TaskFigures_duration(ctx context.Context, field graphql.CollectedField, obj *TaskFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskFigures_duration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Duration, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Percentiles) graphql.Marshaler {
+			return ec.marshalOPercentiles2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPercentiles(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TaskFigures_duration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TaskFigures",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Percentiles(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TaskFigures_failures(ctx context.Context, field graphql.CollectedField, obj *TaskFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskFigures_failures(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failures, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*TaskErrorClassCount) graphql.Marshaler {
+			return ec.marshalNTaskErrorClassCount2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskErrorClassCountᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskFigures_failures(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TaskFigures",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TaskErrorClassCount(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TaskPoint_at(ctx context.Context, field graphql.CollectedField, obj *TaskPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskPoint_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskPoint_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskPoint", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _TaskPoint_enqueued(ctx context.Context, field graphql.CollectedField, obj *TaskPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskPoint_enqueued(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Enqueued, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskPoint_enqueued(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskPoint", field, false, false, "Int")
+}
+
+func (ec *executionContext) _TaskPoint_finished(ctx context.Context, field graphql.CollectedField, obj *TaskPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskPoint_finished(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Finished, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskPoint_finished(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskPoint", field, false, false, "Int")
+}
+
+func (ec *executionContext) _TaskPoint_failed(ctx context.Context, field graphql.CollectedField, obj *TaskPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskPoint_failed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskPoint_failed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskPoint", field, false, false, "Int")
+}
+
+func (ec *executionContext) _TaskPoint_waitingTimeP90(ctx context.Context, field graphql.CollectedField, obj *TaskPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskPoint_waitingTimeP90(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WaitingTimeP90, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TaskPoint_waitingTimeP90(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskPoint", field, false, false, "Duration")
+}
+
+func (ec *executionContext) _TaskPoint_durationP90(ctx context.Context, field graphql.CollectedField, obj *TaskPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskPoint_durationP90(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DurationP90, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TaskPoint_durationP90(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskPoint", field, false, false, "Duration")
+}
+
 func (ec *executionContext) _TaskResult_id(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -27680,6 +32225,29 @@ func (ec *executionContext) _TaskResult_kind(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_TaskResult_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TaskResult", field, false, false, "TaskKind")
+}
+
+func (ec *executionContext) _TaskResult_name(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskResult_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOString2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TaskResult_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskResult", field, false, false, "String")
 }
 
 func (ec *executionContext) _TaskResult_queue(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
@@ -27774,6 +32342,29 @@ func (ec *executionContext) fieldContext_TaskResult_isDead(_ context.Context, fi
 	return graphql.NewScalarFieldContext("TaskResult", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _TaskResult_isRevokeAsked(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskResult_isRevokeAsked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RevokeAsked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskResult_isRevokeAsked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskResult", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) _TaskResult_arguments(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -27829,18 +32420,27 @@ func (ec *executionContext) _TaskResult_error(ctx context.Context, field graphql
 			return ec.fieldContext_TaskResult_error(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Error, nil
+			return ec.Resolvers.TaskResult().Error(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalOString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *TaskError) graphql.Marshaler {
+			return ec.marshalOTaskError2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskError(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_TaskResult_error(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("TaskResult", field, false, false, "String")
+	fc = &graphql.FieldContext{
+		Object:     "TaskResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TaskError(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _TaskResult_order(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
@@ -27994,6 +32594,38 @@ func (ec *executionContext) fieldContext_TaskResult_workerId(_ context.Context, 
 	return graphql.NewScalarFieldContext("TaskResult", field, false, false, "ID")
 }
 
+func (ec *executionContext) _TaskResult_worker(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskResult_worker(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.TaskResult().Worker(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Worker) graphql.Marshaler {
+			return ec.marshalOWorker2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐWorker(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TaskResult_worker(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TaskResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Worker(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _TaskResult_attempt(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -28040,6 +32672,52 @@ func (ec *executionContext) fieldContext_TaskResult_maxAttempts(_ context.Contex
 	return graphql.NewScalarFieldContext("TaskResult", field, false, false, "Int")
 }
 
+func (ec *executionContext) _TaskResult_attemptsLeft(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskResult_attemptsLeft(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AttemptsLeft(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskResult_attemptsLeft(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskResult", field, true, false, "Int")
+}
+
+func (ec *executionContext) _TaskResult_traceId(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskResult_traceId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TraceID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOString2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TaskResult_traceId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskResult", field, false, false, "String")
+}
+
 func (ec *executionContext) _TaskResult_dueAt(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -28053,10 +32731,10 @@ func (ec *executionContext) _TaskResult_dueAt(ctx context.Context, field graphql
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
-		false,
+		true,
 	)
 }
 func (ec *executionContext) fieldContext_TaskResult_dueAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -28130,6 +32808,52 @@ func (ec *executionContext) _TaskResult_finishedAt(ctx context.Context, field gr
 }
 func (ec *executionContext) fieldContext_TaskResult_finishedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TaskResult", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _TaskResult_waitingTime(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskResult_waitingTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WaitingTime(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TaskResult_waitingTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskResult", field, true, false, "Duration")
+}
+
+func (ec *executionContext) _TaskResult_duration(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskResult_duration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Duration(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TaskResult_duration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskResult", field, true, false, "Duration")
 }
 
 func (ec *executionContext) _TaskResultConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *TaskResultConnection) (ret graphql.Marshaler) {
@@ -28301,6 +33025,212 @@ func (ec *executionContext) fieldContext_TaskResultEdge_node(_ context.Context, 
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_TaskResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TaskStatistics_from(ctx context.Context, field graphql.CollectedField, obj *TaskStatistics) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskStatistics_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskStatistics_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskStatistics", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _TaskStatistics_until(ctx context.Context, field graphql.CollectedField, obj *TaskStatistics) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskStatistics_until(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Until, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskStatistics_until(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaskStatistics", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _TaskStatistics_total(ctx context.Context, field graphql.CollectedField, obj *TaskStatistics) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskStatistics_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *TaskFigures) graphql.Marshaler {
+			return ec.marshalNTaskFigures2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskFigures(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskStatistics_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TaskStatistics",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TaskFigures(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TaskStatistics_queues(ctx context.Context, field graphql.CollectedField, obj *TaskStatistics) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskStatistics_queues(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Queues, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*QueueFigures) graphql.Marshaler {
+			return ec.marshalNQueueFigures2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐQueueFiguresᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskStatistics_queues(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TaskStatistics",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_QueueFigures(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TaskStatistics_kinds(ctx context.Context, field graphql.CollectedField, obj *TaskStatistics) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskStatistics_kinds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kinds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*KindFigures) graphql.Marshaler {
+			return ec.marshalNKindFigures2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐKindFiguresᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskStatistics_kinds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TaskStatistics",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_KindFigures(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TaskStatistics_providers(ctx context.Context, field graphql.CollectedField, obj *TaskStatistics) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskStatistics_providers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Providers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ProviderFigures) graphql.Marshaler {
+			return ec.marshalNProviderFigures2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐProviderFiguresᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskStatistics_providers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TaskStatistics",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProviderFigures(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TaskStatistics_points(ctx context.Context, field graphql.CollectedField, obj *TaskStatistics) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaskStatistics_points(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Points, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*TaskPoint) graphql.Marshaler {
+			return ec.marshalNTaskPoint2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskPointᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaskStatistics_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TaskStatistics",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TaskPoint(ctx, field)
 		},
 	}
 	return fc, nil
@@ -28488,6 +33418,70 @@ func (ec *executionContext) _UpdateProviderPayload_userErrors(ctx context.Contex
 func (ec *executionContext) fieldContext_UpdateProviderPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "UpdateProviderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateSchedulePayload_schedule(ctx context.Context, field graphql.CollectedField, obj *UpdateSchedulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateSchedulePayload_schedule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Schedule, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Schedule) graphql.Marshaler {
+			return ec.marshalOSchedule2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSchedule(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateSchedulePayload_schedule(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateSchedulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Schedule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateSchedulePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *UpdateSchedulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateSchedulePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*order.Fault) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFaultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateSchedulePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateSchedulePayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -29136,6 +34130,29 @@ func (ec *executionContext) fieldContext_Worker_queues(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Worker", field, false, false, "String")
 }
 
+func (ec *executionContext) _Worker_state(ctx context.Context, field graphql.CollectedField, obj *Worker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Worker_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v WorkerState) graphql.Marshaler {
+			return ec.marshalNWorkerState2githubᚗcomᚋboostressᚋboostressᚋgraphᚐWorkerState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Worker_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Worker", field, false, false, "WorkerState")
+}
+
 func (ec *executionContext) _Worker_running(ctx context.Context, field graphql.CollectedField, obj *Worker) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -29202,6 +34219,29 @@ func (ec *executionContext) _Worker_heartbeatAt(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Worker_heartbeatAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Worker", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _Worker_drainAskedAt(ctx context.Context, field graphql.CollectedField, obj *Worker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Worker_drainAskedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DrainAskedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Worker_drainAskedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Worker", field, false, false, "DateTime")
 }
 
@@ -31559,6 +36599,183 @@ func UnmarshalCreateRoutingPolicyInput(ctx context.Context, raw any) (CreateRout
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputCreateScheduleInput(ctx context.Context, obj any) (CreateScheduleInput, error) {
+	var it CreateScheduleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["priority"]; !present {
+		asMap["priority"] = 0
+	}
+	if _, present := asMap["overlap"]; !present {
+		asMap["overlap"] = "SKIP"
+	}
+	if _, present := asMap["misfire"]; !present {
+		asMap["misfire"] = "RUN_ONCE"
+	}
+	if _, present := asMap["misfireLimit"]; !present {
+		asMap["misfireLimit"] = 100
+	}
+	if _, present := asMap["isEnabled"]; !present {
+		asMap["isEnabled"] = true
+	}
+
+	fieldsInOrder := [...]string{"name", "idempotencyKey", "rule", "every", "cron", "timeZone", "startsAt", "endsAt", "maxRuns", "jitter", "action", "arguments", "queue", "priority", "overlap", "misfire", "misfireLimit", "isEnabled"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		case "rule":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rule"))
+			data, err := ec.unmarshalNScheduleRule2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rule = data
+		case "every":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("every"))
+			data, err := ec.unmarshalODuration2ᚖtimeᚐDuration(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Every = data
+		case "cron":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cron"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Cron = data
+		case "timeZone":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeZone"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TimeZone = data
+		case "startsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startsAt"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartsAt = data
+		case "endsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endsAt"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndsAt = data
+		case "maxRuns":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxRuns"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MaxRuns = data
+		case "jitter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("jitter"))
+			data, err := ec.unmarshalODuration2ᚖtimeᚐDuration(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Jitter = data
+		case "action":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("action"))
+			data, err := ec.unmarshalNScheduleAction2githubᚗcomᚋboostressᚋboostressᚋtaskᚐKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Action = data
+		case "arguments":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("arguments"))
+			data, err := ec.unmarshalOJSON2encodingᚋjsonᚐRawMessage(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Arguments = data
+		case "queue":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("queue"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Queue = data
+		case "priority":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("priority"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Priority = data
+		case "overlap":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("overlap"))
+			data, err := ec.unmarshalNScheduleOverlap2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐOverlap(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Overlap = data
+		case "misfire":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("misfire"))
+			data, err := ec.unmarshalNScheduleMisfire2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐMisfire(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Misfire = data
+		case "misfireLimit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("misfireLimit"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MisfireLimit = data
+		case "isEnabled":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isEnabled"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IsEnabled = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCreateScheduleInput unmarshals raw into the CreateScheduleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCreateScheduleInput(ctx context.Context, raw any) (CreateScheduleInput, error) {
+	var out CreateScheduleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreateScheduleInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputDeleteProviderInput(ctx context.Context, obj any) (DeleteProviderInput, error) {
 	var it DeleteProviderInput
 	if obj == nil {
@@ -31598,6 +36815,48 @@ func (ec *executionContext) unmarshalInputDeleteProviderInput(ctx context.Contex
 func UnmarshalDeleteProviderInput(ctx context.Context, raw any) (DeleteProviderInput, error) {
 	var out DeleteProviderInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteProviderInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputDeleteScheduleInput(ctx context.Context, obj any) (DeleteScheduleInput, error) {
+	var it DeleteScheduleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDeleteScheduleInput unmarshals raw into the DeleteScheduleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDeleteScheduleInput(ctx context.Context, raw any) (DeleteScheduleInput, error) {
+	var out DeleteScheduleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteScheduleInput", raw, &out)
 	return out, err
 }
 
@@ -31752,6 +37011,48 @@ func (ec *executionContext) unmarshalInputDiscardOfferSyncInput(ctx context.Cont
 func UnmarshalDiscardOfferSyncInput(ctx context.Context, raw any) (DiscardOfferSyncInput, error) {
 	var out DiscardOfferSyncInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "DiscardOfferSyncInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputDrainWorkerInput(ctx context.Context, obj any) (DrainWorkerInput, error) {
+	var it DrainWorkerInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDrainWorkerInput unmarshals raw into the DrainWorkerInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDrainWorkerInput(ctx context.Context, raw any) (DrainWorkerInput, error) {
+	var out DrainWorkerInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DrainWorkerInput", raw, &out)
 	return out, err
 }
 
@@ -32742,6 +38043,97 @@ func UnmarshalPauseProviderInput(ctx context.Context, raw any) (PauseProviderInp
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputPauseQueueInput(ctx context.Context, obj any) (PauseQueueInput, error) {
+	var it PauseQueueInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"queue", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "queue":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("queue"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Queue = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPauseQueueInput unmarshals raw into the PauseQueueInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPauseQueueInput(ctx context.Context, raw any) (PauseQueueInput, error) {
+	var out PauseQueueInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PauseQueueInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputPauseScheduleInput(ctx context.Context, obj any) (PauseScheduleInput, error) {
+	var it PauseScheduleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPauseScheduleInput unmarshals raw into the PauseScheduleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPauseScheduleInput(ctx context.Context, raw any) (PauseScheduleInput, error) {
+	var out PauseScheduleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PauseScheduleInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, obj any) (PlaceOrderInput, error) {
 	var it PlaceOrderInput
 	if obj == nil {
@@ -32781,6 +38173,90 @@ func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, o
 func UnmarshalPlaceOrderInput(ctx context.Context, raw any) (PlaceOrderInput, error) {
 	var out PlaceOrderInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "PlaceOrderInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputPreviewScheduleInput(ctx context.Context, obj any) (PreviewScheduleInput, error) {
+	var it PreviewScheduleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"rule", "every", "cron", "timeZone", "startsAt", "endsAt", "maxRuns"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "rule":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rule"))
+			data, err := ec.unmarshalNScheduleRule2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rule = data
+		case "every":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("every"))
+			data, err := ec.unmarshalODuration2ᚖtimeᚐDuration(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Every = data
+		case "cron":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cron"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Cron = data
+		case "timeZone":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeZone"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TimeZone = data
+		case "startsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startsAt"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartsAt = data
+		case "endsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endsAt"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndsAt = data
+		case "maxRuns":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxRuns"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MaxRuns = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPreviewScheduleInput unmarshals raw into the PreviewScheduleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPreviewScheduleInput(ctx context.Context, raw any) (PreviewScheduleInput, error) {
+	var out PreviewScheduleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PreviewScheduleInput", raw, &out)
 	return out, err
 }
 
@@ -33299,6 +38775,90 @@ func UnmarshalResumeProviderInput(ctx context.Context, raw any) (ResumeProviderI
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputResumeQueueInput(ctx context.Context, obj any) (ResumeQueueInput, error) {
+	var it ResumeQueueInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"queue"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "queue":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("queue"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Queue = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalResumeQueueInput unmarshals raw into the ResumeQueueInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalResumeQueueInput(ctx context.Context, raw any) (ResumeQueueInput, error) {
+	var out ResumeQueueInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ResumeQueueInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputResumeScheduleInput(ctx context.Context, obj any) (ResumeScheduleInput, error) {
+	var it ResumeScheduleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalResumeScheduleInput unmarshals raw into the ResumeScheduleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalResumeScheduleInput(ctx context.Context, raw any) (ResumeScheduleInput, error) {
+	var out ResumeScheduleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ResumeScheduleInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputRetryFulfillmentInput(ctx context.Context, obj any) (RetryFulfillmentInput, error) {
 	var it RetryFulfillmentInput
 	if obj == nil {
@@ -33397,6 +38957,104 @@ func UnmarshalRetryFulfillmentsInput(ctx context.Context, raw any) (RetryFulfill
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputRetryTaskInput(ctx context.Context, obj any) (RetryTaskInput, error) {
+	var it RetryTaskInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRetryTaskInput unmarshals raw into the RetryTaskInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRetryTaskInput(ctx context.Context, raw any) (RetryTaskInput, error) {
+	var out RetryTaskInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RetryTaskInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRetryTasksInput(ctx context.Context, obj any) (RetryTasksInput, error) {
+	var it RetryTasksInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "filter", "idempotencyKey"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕgithubᚗcomᚋgoogleᚋuuidᚐUUIDᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = data
+		case "filter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filter"))
+			data, err := ec.unmarshalOTaskResultFilter2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskResultFilter(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filter = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRetryTasksInput unmarshals raw into the RetryTasksInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRetryTasksInput(ctx context.Context, raw any) (RetryTasksInput, error) {
+	var out RetryTasksInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RetryTasksInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputRevealFulfillmentResultInput(ctx context.Context, obj any) (RevealFulfillmentResultInput, error) {
 	var it RevealFulfillmentResultInput
 	if obj == nil {
@@ -33478,6 +39136,48 @@ func (ec *executionContext) unmarshalInputRevokeApiKeyInput(ctx context.Context,
 func UnmarshalRevokeApiKeyInput(ctx context.Context, raw any) (RevokeAPIKeyInput, error) {
 	var out RevokeAPIKeyInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "RevokeApiKeyInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRevokeTaskInput(ctx context.Context, obj any) (RevokeTaskInput, error) {
+	var it RevokeTaskInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRevokeTaskInput unmarshals raw into the RevokeTaskInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRevokeTaskInput(ctx context.Context, raw any) (RevokeTaskInput, error) {
+	var out RevokeTaskInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RevokeTaskInput", raw, &out)
 	return out, err
 }
 
@@ -33712,6 +39412,55 @@ func UnmarshalRoutingScorerInput(ctx context.Context, raw any) (routing.Scorer, 
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputRunScheduleInput(ctx context.Context, obj any) (RunScheduleInput, error) {
+	var it RunScheduleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "idempotencyKey"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRunScheduleInput unmarshals raw into the RunScheduleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRunScheduleInput(ctx context.Context, raw any) (RunScheduleInput, error) {
+	var out RunScheduleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RunScheduleInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputScheduleFilter(ctx context.Context, obj any) (ScheduleFilter, error) {
 	var it ScheduleFilter
 	if obj == nil {
@@ -33723,7 +39472,7 @@ func (ec *executionContext) unmarshalInputScheduleFilter(ctx context.Context, ob
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"isEnabled"}
+	fieldsInOrder := [...]string{"isEnabled", "isSystem", "status", "action", "orderId", "providerId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -33737,6 +39486,41 @@ func (ec *executionContext) unmarshalInputScheduleFilter(ctx context.Context, ob
 				return it, err
 			}
 			it.IsEnabled = data
+		case "isSystem":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isSystem"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IsSystem = data
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalOScheduleStatus2ᚕgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐStatusᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = data
+		case "action":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("action"))
+			data, err := ec.unmarshalOScheduleAction2ᚕgithubᚗcomᚋboostressᚋboostressᚋtaskᚐKindᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Action = data
+		case "orderId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
+			data, err := ec.unmarshalOID2ᚖgithubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrderID = data
+		case "providerId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("providerId"))
+			data, err := ec.unmarshalOID2ᚖgithubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProviderID = data
 		}
 	}
 	return it, nil
@@ -34115,7 +39899,7 @@ func (ec *executionContext) unmarshalInputTaskResultFilter(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"kind", "state", "queue", "orderId", "fulfillmentId", "providerId", "isDead"}
+	fieldsInOrder := [...]string{"kind", "name", "state", "queue", "priority", "scheduleId", "orderId", "fulfillmentId", "providerId", "workerId", "isDead", "errorClass", "traceId", "attemptsAtLeast", "search", "enqueuedAfter", "enqueuedBefore", "startedAfter", "startedBefore", "finishedAfter", "finishedBefore", "durationAtLeast", "waitingTimeAtLeast"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -34129,6 +39913,13 @@ func (ec *executionContext) unmarshalInputTaskResultFilter(ctx context.Context, 
 				return it, err
 			}
 			it.Kind = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
 		case "state":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("state"))
 			data, err := ec.unmarshalOTaskState2ᚕgithubᚗcomᚋboostressᚋboostressᚋtaskᚐStateᚄ(ctx, v)
@@ -34143,6 +39934,20 @@ func (ec *executionContext) unmarshalInputTaskResultFilter(ctx context.Context, 
 				return it, err
 			}
 			it.Queue = data
+		case "priority":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("priority"))
+			data, err := ec.unmarshalOInt2ᚕintᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Priority = data
+		case "scheduleId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scheduleId"))
+			data, err := ec.unmarshalOID2ᚖgithubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ScheduleID = data
 		case "orderId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
 			data, err := ec.unmarshalOID2ᚖgithubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
@@ -34164,6 +39969,13 @@ func (ec *executionContext) unmarshalInputTaskResultFilter(ctx context.Context, 
 				return it, err
 			}
 			it.ProviderID = data
+		case "workerId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workerId"))
+			data, err := ec.unmarshalOID2ᚖgithubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.WorkerID = data
 		case "isDead":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isDead"))
 			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
@@ -34171,6 +39983,90 @@ func (ec *executionContext) unmarshalInputTaskResultFilter(ctx context.Context, 
 				return it, err
 			}
 			it.IsDead = data
+		case "errorClass":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("errorClass"))
+			data, err := ec.unmarshalOTaskErrorClass2ᚕgithubᚗcomᚋboostressᚋboostressᚋtaskᚐErrorClassᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ErrorClass = data
+		case "traceId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("traceId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TraceID = data
+		case "attemptsAtLeast":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("attemptsAtLeast"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AttemptsAtLeast = data
+		case "search":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("search"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Search = data
+		case "enqueuedAfter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("enqueuedAfter"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EnqueuedAfter = data
+		case "enqueuedBefore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("enqueuedBefore"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EnqueuedBefore = data
+		case "startedAfter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startedAfter"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartedAfter = data
+		case "startedBefore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startedBefore"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartedBefore = data
+		case "finishedAfter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("finishedAfter"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FinishedAfter = data
+		case "finishedBefore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("finishedBefore"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FinishedBefore = data
+		case "durationAtLeast":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("durationAtLeast"))
+			data, err := ec.unmarshalODuration2ᚖtimeᚐDuration(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DurationAtLeast = data
+		case "waitingTimeAtLeast":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("waitingTimeAtLeast"))
+			data, err := ec.unmarshalODuration2ᚖtimeᚐDuration(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.WaitingTimeAtLeast = data
 		}
 	}
 	return it, nil
@@ -34570,6 +40466,153 @@ func (ec *executionContext) unmarshalInputUpdateProviderInput(ctx context.Contex
 func UnmarshalUpdateProviderInput(ctx context.Context, raw any) (UpdateProviderInput, error) {
 	var out UpdateProviderInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateProviderInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputUpdateScheduleInput(ctx context.Context, obj any) (UpdateScheduleInput, error) {
+	var it UpdateScheduleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "name", "rule", "every", "cron", "timeZone", "startsAt", "endsAt", "maxRuns", "jitter", "arguments", "queue", "priority", "overlap", "misfire", "misfireLimit"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "rule":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rule"))
+			data, err := ec.unmarshalOScheduleRule2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rule = data
+		case "every":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("every"))
+			data, err := ec.unmarshalODuration2ᚖtimeᚐDuration(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Every = data
+		case "cron":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cron"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Cron = data
+		case "timeZone":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeZone"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TimeZone = graphql.OmittableOf(data)
+		case "startsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startsAt"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartsAt = graphql.OmittableOf(data)
+		case "endsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endsAt"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndsAt = graphql.OmittableOf(data)
+		case "maxRuns":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxRuns"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MaxRuns = graphql.OmittableOf(data)
+		case "jitter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("jitter"))
+			data, err := ec.unmarshalODuration2ᚖtimeᚐDuration(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Jitter = graphql.OmittableOf(data)
+		case "arguments":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("arguments"))
+			data, err := ec.unmarshalOJSON2encodingᚋjsonᚐRawMessage(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Arguments = data
+		case "queue":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("queue"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Queue = data
+		case "priority":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("priority"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Priority = data
+		case "overlap":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("overlap"))
+			data, err := ec.unmarshalOScheduleOverlap2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐOverlap(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Overlap = data
+		case "misfire":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("misfire"))
+			data, err := ec.unmarshalOScheduleMisfire2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐMisfire(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Misfire = data
+		case "misfireLimit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("misfireLimit"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MisfireLimit = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUpdateScheduleInput unmarshals raw into the UpdateScheduleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUpdateScheduleInput(ctx context.Context, raw any) (UpdateScheduleInput, error) {
+	var out UpdateScheduleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateScheduleInput", raw, &out)
 	return out, err
 }
 
@@ -36262,6 +42305,44 @@ func (ec *executionContext) _CreateRoutingPolicyPayload(ctx context.Context, sel
 	return out
 }
 
+var createSchedulePayloadImplementors = []string{"CreateSchedulePayload"}
+
+func (ec *executionContext) _CreateSchedulePayload(ctx context.Context, sel ast.SelectionSet, obj *CreateSchedulePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createSchedulePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateSchedulePayload")
+		case "schedule":
+			out.Values[i] = ec._CreateSchedulePayload_schedule(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CreateSchedulePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var deleteProviderPayloadImplementors = []string{"DeleteProviderPayload"}
 
 func (ec *executionContext) _DeleteProviderPayload(ctx context.Context, sel ast.SelectionSet, obj *DeleteProviderPayload) graphql.Marshaler {
@@ -36280,6 +42361,44 @@ func (ec *executionContext) _DeleteProviderPayload(ctx context.Context, sel ast.
 			}
 		case "userErrors":
 			out.Values[i] = ec._DeleteProviderPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var deleteSchedulePayloadImplementors = []string{"DeleteSchedulePayload"}
+
+func (ec *executionContext) _DeleteSchedulePayload(ctx context.Context, sel ast.SelectionSet, obj *DeleteSchedulePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteSchedulePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteSchedulePayload")
+		case "schedule":
+			out.Values[i] = ec._DeleteSchedulePayload_schedule(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._DeleteSchedulePayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -36404,6 +42523,44 @@ func (ec *executionContext) _DiscardOfferSyncPayload(ctx context.Context, sel as
 			}
 		case "userErrors":
 			out.Values[i] = ec._DiscardOfferSyncPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var drainWorkerPayloadImplementors = []string{"DrainWorkerPayload"}
+
+func (ec *executionContext) _DrainWorkerPayload(ctx context.Context, sel ast.SelectionSet, obj *DrainWorkerPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, drainWorkerPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DrainWorkerPayload")
+		case "worker":
+			out.Values[i] = ec._DrainWorkerPayload_worker(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._DrainWorkerPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -37025,6 +43182,44 @@ func (ec *executionContext) _HoldOrdersPayload(ctx context.Context, sel ast.Sele
 	return out
 }
 
+var kindFiguresImplementors = []string{"KindFigures"}
+
+func (ec *executionContext) _KindFigures(ctx context.Context, sel ast.SelectionSet, obj *KindFigures) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, kindFiguresImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("KindFigures")
+		case "kind":
+			out.Values[i] = ec._KindFigures_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "figures":
+			out.Values[i] = ec._KindFigures_figures(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var ledgerEntryImplementors = []string{"LedgerEntry", "Node"}
 
 func (ec *executionContext) _LedgerEntry(ctx context.Context, sel ast.SelectionSet, obj *order.LedgerEntry) graphql.Marshaler {
@@ -37476,6 +43671,90 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "cancelBulkOperation":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_cancelBulkOperation(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createSchedule":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createSchedule(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateSchedule":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateSchedule(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleteSchedule":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteSchedule(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pauseSchedule":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_pauseSchedule(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "resumeSchedule":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_resumeSchedule(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "runSchedule":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_runSchedule(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "retryTask":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_retryTask(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "retryTasks":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_retryTasks(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "revokeTask":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_revokeTask(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pauseQueue":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_pauseQueue(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "resumeQueue":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_resumeQueue(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "drainWorker":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_drainWorker(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -38220,6 +44499,12 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Order_eventCursor(ctx, field, obj)
 				})
+		case "schedules":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Order_schedules(ctx, field, obj)
+				})
 		case "createdBy":
 			out.Values[i] = ec._Order_createdBy(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -38862,6 +45147,130 @@ func (ec *executionContext) _PauseProviderPayload(ctx context.Context, sel ast.S
 	return out
 }
 
+var pauseQueuePayloadImplementors = []string{"PauseQueuePayload"}
+
+func (ec *executionContext) _PauseQueuePayload(ctx context.Context, sel ast.SelectionSet, obj *PauseQueuePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pauseQueuePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PauseQueuePayload")
+		case "queue":
+			out.Values[i] = ec._PauseQueuePayload_queue(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._PauseQueuePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var pauseSchedulePayloadImplementors = []string{"PauseSchedulePayload"}
+
+func (ec *executionContext) _PauseSchedulePayload(ctx context.Context, sel ast.SelectionSet, obj *PauseSchedulePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pauseSchedulePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PauseSchedulePayload")
+		case "schedule":
+			out.Values[i] = ec._PauseSchedulePayload_schedule(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._PauseSchedulePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var percentilesImplementors = []string{"Percentiles"}
+
+func (ec *executionContext) _Percentiles(ctx context.Context, sel ast.SelectionSet, obj *Percentiles) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, percentilesImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Percentiles")
+		case "p50":
+			out.Values[i] = ec._Percentiles_p50(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "p90":
+			out.Values[i] = ec._Percentiles_p90(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "p99":
+			out.Values[i] = ec._Percentiles_p99(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "max":
+			out.Values[i] = ec._Percentiles_max(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var placeOrderPayloadImplementors = []string{"PlaceOrderPayload"}
 
 func (ec *executionContext) _PlaceOrderPayload(ctx context.Context, sel ast.SelectionSet, obj *PlaceOrderPayload) graphql.Marshaler {
@@ -39249,6 +45658,45 @@ func (ec *executionContext) _ProviderEdge(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var providerFiguresImplementors = []string{"ProviderFigures"}
+
+func (ec *executionContext) _ProviderFigures(ctx context.Context, sel ast.SelectionSet, obj *ProviderFigures) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, providerFiguresImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProviderFigures")
+		case "provider":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProviderFigures_provider(ctx, field, obj)
+				})
+		case "figures":
+			out.Values[i] = ec._ProviderFigures_figures(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var providerHealthImplementors = []string{"ProviderHealth"}
 
 func (ec *executionContext) _ProviderHealth(ctx context.Context, sel ast.SelectionSet, obj *order.Health) graphql.Marshaler {
@@ -39540,6 +45988,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_schedules(ctx, field)
 				})
+		case "previewSchedule":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_previewSchedule(ctx, field)
+				})
 		case "taskResult":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, false,
@@ -39676,6 +46130,74 @@ func (ec *executionContext) _Queue(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "running":
 			out.Values[i] = ec._Queue_running(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "enqueuedPerSecond":
+			out.Values[i] = ec._Queue_enqueuedPerSecond(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "finishedPerSecond":
+			out.Values[i] = ec._Queue_finishedPerSecond(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "slots":
+			out.Values[i] = ec._Queue_slots(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "isPaused":
+			out.Values[i] = ec._Queue_isPaused(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pauseReason":
+			out.Values[i] = ec._Queue_pauseReason(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "pausedAt":
+			out.Values[i] = ec._Queue_pausedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var queueFiguresImplementors = []string{"QueueFigures"}
+
+func (ec *executionContext) _QueueFigures(ctx context.Context, sel ast.SelectionSet, obj *QueueFigures) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, queueFiguresImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("QueueFigures")
+		case "queue":
+			out.Values[i] = ec._QueueFigures_queue(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "figures":
+			out.Values[i] = ec._QueueFigures_figures(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -39924,6 +46446,82 @@ func (ec *executionContext) _ResumeProviderPayload(ctx context.Context, sel ast.
 	return out
 }
 
+var resumeQueuePayloadImplementors = []string{"ResumeQueuePayload"}
+
+func (ec *executionContext) _ResumeQueuePayload(ctx context.Context, sel ast.SelectionSet, obj *ResumeQueuePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, resumeQueuePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ResumeQueuePayload")
+		case "queue":
+			out.Values[i] = ec._ResumeQueuePayload_queue(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ResumeQueuePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var resumeSchedulePayloadImplementors = []string{"ResumeSchedulePayload"}
+
+func (ec *executionContext) _ResumeSchedulePayload(ctx context.Context, sel ast.SelectionSet, obj *ResumeSchedulePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, resumeSchedulePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ResumeSchedulePayload")
+		case "schedule":
+			out.Values[i] = ec._ResumeSchedulePayload_schedule(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ResumeSchedulePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var retryFulfillmentPayloadImplementors = []string{"RetryFulfillmentPayload"}
 
 func (ec *executionContext) _RetryFulfillmentPayload(ctx context.Context, sel ast.SelectionSet, obj *RetryFulfillmentPayload) graphql.Marshaler {
@@ -39980,6 +46578,82 @@ func (ec *executionContext) _RetryFulfillmentsPayload(ctx context.Context, sel a
 			}
 		case "userErrors":
 			out.Values[i] = ec._RetryFulfillmentsPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var retryTaskPayloadImplementors = []string{"RetryTaskPayload"}
+
+func (ec *executionContext) _RetryTaskPayload(ctx context.Context, sel ast.SelectionSet, obj *RetryTaskPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, retryTaskPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RetryTaskPayload")
+		case "taskResult":
+			out.Values[i] = ec._RetryTaskPayload_taskResult(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._RetryTaskPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var retryTasksPayloadImplementors = []string{"RetryTasksPayload"}
+
+func (ec *executionContext) _RetryTasksPayload(ctx context.Context, sel ast.SelectionSet, obj *RetryTasksPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, retryTasksPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RetryTasksPayload")
+		case "bulkOperation":
+			out.Values[i] = ec._RetryTasksPayload_bulkOperation(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._RetryTasksPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -40061,6 +46735,44 @@ func (ec *executionContext) _RevokeApiKeyPayload(ctx context.Context, sel ast.Se
 			}
 		case "userErrors":
 			out.Values[i] = ec._RevokeApiKeyPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var revokeTaskPayloadImplementors = []string{"RevokeTaskPayload"}
+
+func (ec *executionContext) _RevokeTaskPayload(ctx context.Context, sel ast.SelectionSet, obj *RevokeTaskPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, revokeTaskPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RevokeTaskPayload")
+		case "taskResult":
+			out.Values[i] = ec._RevokeTaskPayload_taskResult(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._RevokeTaskPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -40699,6 +47411,44 @@ func (ec *executionContext) _RoutingSimulation(ctx context.Context, sel ast.Sele
 	return out
 }
 
+var runSchedulePayloadImplementors = []string{"RunSchedulePayload"}
+
+func (ec *executionContext) _RunSchedulePayload(ctx context.Context, sel ast.SelectionSet, obj *RunSchedulePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, runSchedulePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RunSchedulePayload")
+		case "run":
+			out.Values[i] = ec._RunSchedulePayload_run(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._RunSchedulePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var scheduleImplementors = []string{"Schedule", "Node"}
 
 func (ec *executionContext) _Schedule(ctx context.Context, sel ast.SelectionSet, obj *Schedule) graphql.Marshaler {
@@ -40713,87 +47463,172 @@ func (ec *executionContext) _Schedule(ctx context.Context, sel ast.SelectionSet,
 		case "id":
 			out.Values[i] = ec._Schedule_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "name":
 			out.Values[i] = ec._Schedule_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "rule":
 			out.Values[i] = ec._Schedule_rule(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "every":
 			out.Values[i] = ec._Schedule_every(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "cron":
 			out.Values[i] = ec._Schedule_cron(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "timeZone":
 			out.Values[i] = ec._Schedule_timeZone(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "taskKind":
-			out.Values[i] = ec._Schedule_taskKind(ctx, field, obj)
+		case "action":
+			out.Values[i] = ec._Schedule_action(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "arguments":
 			out.Values[i] = ec._Schedule_arguments(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "queue":
+			out.Values[i] = ec._Schedule_queue(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "priority":
+			out.Values[i] = ec._Schedule_priority(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "overlap":
+			out.Values[i] = ec._Schedule_overlap(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "misfire":
+			out.Values[i] = ec._Schedule_misfire(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "misfireLimit":
+			out.Values[i] = ec._Schedule_misfireLimit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "jitter":
+			out.Values[i] = ec._Schedule_jitter(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			out.Values[i] = ec._Schedule_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "isEnabled":
 			out.Values[i] = ec._Schedule_isEnabled(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "isSystem":
 			out.Values[i] = ec._Schedule_isSystem(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "startsAt":
 			out.Values[i] = ec._Schedule_startsAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "endsAt":
 			out.Values[i] = ec._Schedule_endsAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "maxRuns":
+			out.Values[i] = ec._Schedule_maxRuns(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "nextAt":
 			out.Values[i] = ec._Schedule_nextAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "lastSlot":
-			out.Values[i] = ec._Schedule_lastSlot(ctx, field, obj)
+		case "nextRuns":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Schedule_nextRuns(ctx, field, obj)
+				})
+		case "queuedSlot":
+			out.Values[i] = ec._Schedule_queuedSlot(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "lastRun":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Schedule_lastRun(ctx, field, obj)
+				})
 		case "runs":
-			out.Values[i] = ec._Schedule_runs(ctx, field, obj)
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Schedule_runs(ctx, field, obj)
+				})
+		case "runCount":
+			out.Values[i] = ec._Schedule_runCount(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "skippedCount":
+			out.Values[i] = ec._Schedule_skippedCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "missedCount":
+			out.Values[i] = ec._Schedule_missedCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "order":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Schedule_order(ctx, field, obj)
+				})
+		case "provider":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Schedule_provider(ctx, field, obj)
+				})
+		case "createdBy":
+			out.Values[i] = ec._Schedule_createdBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdAt":
 			out.Values[i] = ec._Schedule_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "updatedAt":
 			out.Values[i] = ec._Schedule_updatedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -40878,6 +47713,190 @@ func (ec *executionContext) _ScheduleEdge(ctx context.Context, sel ast.Selection
 			}
 		case "node":
 			out.Values[i] = ec._ScheduleEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var schedulePreviewImplementors = []string{"SchedulePreview"}
+
+func (ec *executionContext) _SchedulePreview(ctx context.Context, sel ast.SelectionSet, obj *SchedulePreview) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, schedulePreviewImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SchedulePreview")
+		case "slots":
+			out.Values[i] = ec._SchedulePreview_slots(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._SchedulePreview_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var scheduleRunImplementors = []string{"ScheduleRun"}
+
+func (ec *executionContext) _ScheduleRun(ctx context.Context, sel ast.SelectionSet, obj *schedule.Run) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, scheduleRunImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ScheduleRun")
+		case "schedule":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ScheduleRun_schedule(ctx, field, obj)
+				})
+		case "number":
+			out.Values[i] = ec._ScheduleRun_number(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "slot":
+			out.Values[i] = ec._ScheduleRun_slot(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "firedAt":
+			out.Values[i] = ec._ScheduleRun_firedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "isByHand":
+			out.Values[i] = ec._ScheduleRun_isByHand(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "task":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ScheduleRun_task(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var scheduleRunConnectionImplementors = []string{"ScheduleRunConnection"}
+
+func (ec *executionContext) _ScheduleRunConnection(ctx context.Context, sel ast.SelectionSet, obj *ScheduleRunConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, scheduleRunConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ScheduleRunConnection")
+		case "nodes":
+			out.Values[i] = ec._ScheduleRunConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._ScheduleRunConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ScheduleRunConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._ScheduleRunConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var scheduleRunEdgeImplementors = []string{"ScheduleRunEdge"}
+
+func (ec *executionContext) _ScheduleRunEdge(ctx context.Context, sel ast.SelectionSet, obj *ScheduleRunEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, scheduleRunEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ScheduleRunEdge")
+		case "cursor":
+			out.Values[i] = ec._ScheduleRunEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._ScheduleRunEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -41411,28 +48430,34 @@ func (ec *executionContext) _Statistics(ctx context.Context, sel ast.SelectionSe
 		case "countedAt":
 			out.Values[i] = ec._Statistics_countedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "orders":
 			out.Values[i] = ec._Statistics_orders(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "fulfillments":
 			out.Values[i] = ec._Statistics_fulfillments(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "attempts":
 			out.Values[i] = ec._Statistics_attempts(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "queues":
 			out.Values[i] = ec._Statistics_queues(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "tasks":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Statistics_tasks(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -41475,6 +48500,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 		return ec._Subscription_taskResultRecorded(ctx, fields[0])
 	case "bulkOperationProgressed":
 		return ec._Subscription_bulkOperationProgressed(ctx, fields[0])
+	case "scheduleFired":
+		return ec._Subscription_scheduleFired(ctx, fields[0])
 	case "statisticsUpdated":
 		return ec._Subscription_statisticsUpdated(ctx, fields[0])
 	default:
@@ -41520,6 +48547,218 @@ func (ec *executionContext) _SyncOffersPayload(ctx context.Context, sel ast.Sele
 	return out
 }
 
+var taskErrorImplementors = []string{"TaskError"}
+
+func (ec *executionContext) _TaskError(ctx context.Context, sel ast.SelectionSet, obj *TaskError) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, taskErrorImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TaskError")
+		case "class":
+			out.Values[i] = ec._TaskError_class(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._TaskError_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "stack":
+			out.Values[i] = ec._TaskError_stack(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var taskErrorClassCountImplementors = []string{"TaskErrorClassCount"}
+
+func (ec *executionContext) _TaskErrorClassCount(ctx context.Context, sel ast.SelectionSet, obj *TaskErrorClassCount) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, taskErrorClassCountImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TaskErrorClassCount")
+		case "class":
+			out.Values[i] = ec._TaskErrorClassCount_class(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "count":
+			out.Values[i] = ec._TaskErrorClassCount_count(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var taskFiguresImplementors = []string{"TaskFigures"}
+
+func (ec *executionContext) _TaskFigures(ctx context.Context, sel ast.SelectionSet, obj *TaskFigures) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, taskFiguresImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TaskFigures")
+		case "enqueued":
+			out.Values[i] = ec._TaskFigures_enqueued(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "finished":
+			out.Values[i] = ec._TaskFigures_finished(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "succeeded":
+			out.Values[i] = ec._TaskFigures_succeeded(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "failed":
+			out.Values[i] = ec._TaskFigures_failed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "revoked":
+			out.Values[i] = ec._TaskFigures_revoked(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "finishedPerSecond":
+			out.Values[i] = ec._TaskFigures_finishedPerSecond(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "waitingTime":
+			out.Values[i] = ec._TaskFigures_waitingTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "duration":
+			out.Values[i] = ec._TaskFigures_duration(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "failures":
+			out.Values[i] = ec._TaskFigures_failures(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var taskPointImplementors = []string{"TaskPoint"}
+
+func (ec *executionContext) _TaskPoint(ctx context.Context, sel ast.SelectionSet, obj *TaskPoint) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, taskPointImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TaskPoint")
+		case "at":
+			out.Values[i] = ec._TaskPoint_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "enqueued":
+			out.Values[i] = ec._TaskPoint_enqueued(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "finished":
+			out.Values[i] = ec._TaskPoint_finished(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "failed":
+			out.Values[i] = ec._TaskPoint_failed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "waitingTimeP90":
+			out.Values[i] = ec._TaskPoint_waitingTimeP90(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "durationP90":
+			out.Values[i] = ec._TaskPoint_durationP90(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var taskResultImplementors = []string{"TaskResult", "Node"}
 
 func (ec *executionContext) _TaskResult(ctx context.Context, sel ast.SelectionSet, obj *task.Task) graphql.Marshaler {
@@ -41539,6 +48778,11 @@ func (ec *executionContext) _TaskResult(ctx context.Context, sel ast.SelectionSe
 		case "kind":
 			out.Values[i] = ec._TaskResult_kind(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._TaskResult_name(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "queue":
@@ -41561,6 +48805,11 @@ func (ec *executionContext) _TaskResult(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "isRevokeAsked":
+			out.Values[i] = ec._TaskResult_isRevokeAsked(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "arguments":
 			out.Values[i] = ec._TaskResult_arguments(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -41572,10 +48821,11 @@ func (ec *executionContext) _TaskResult(ctx context.Context, sel ast.SelectionSe
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "error":
-			out.Values[i] = ec._TaskResult_error(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._TaskResult_error(ctx, field, obj)
+				})
 		case "order":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -41605,6 +48855,12 @@ func (ec *executionContext) _TaskResult(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "worker":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._TaskResult_worker(ctx, field, obj)
+				})
 		case "attempt":
 			out.Values[i] = ec._TaskResult_attempt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -41615,9 +48871,19 @@ func (ec *executionContext) _TaskResult(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "attemptsLeft":
+			out.Values[i] = ec._TaskResult_attemptsLeft(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "traceId":
+			out.Values[i] = ec._TaskResult_traceId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "dueAt":
 			out.Values[i] = ec._TaskResult_dueAt(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
+			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "enqueuedAt":
@@ -41632,6 +48898,16 @@ func (ec *executionContext) _TaskResult(ctx context.Context, sel ast.SelectionSe
 			}
 		case "finishedAt":
 			out.Values[i] = ec._TaskResult_finishedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "waitingTime":
+			out.Values[i] = ec._TaskResult_waitingTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "duration":
+			out.Values[i] = ec._TaskResult_duration(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -41718,6 +48994,69 @@ func (ec *executionContext) _TaskResultEdge(ctx context.Context, sel ast.Selecti
 			}
 		case "node":
 			out.Values[i] = ec._TaskResultEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var taskStatisticsImplementors = []string{"TaskStatistics"}
+
+func (ec *executionContext) _TaskStatistics(ctx context.Context, sel ast.SelectionSet, obj *TaskStatistics) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, taskStatisticsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TaskStatistics")
+		case "from":
+			out.Values[i] = ec._TaskStatistics_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "until":
+			out.Values[i] = ec._TaskStatistics_until(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "total":
+			out.Values[i] = ec._TaskStatistics_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "queues":
+			out.Values[i] = ec._TaskStatistics_queues(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kinds":
+			out.Values[i] = ec._TaskStatistics_kinds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "providers":
+			out.Values[i] = ec._TaskStatistics_providers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "points":
+			out.Values[i] = ec._TaskStatistics_points(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -41832,6 +49171,44 @@ func (ec *executionContext) _UpdateProviderPayload(ctx context.Context, sel ast.
 			}
 		case "userErrors":
 			out.Values[i] = ec._UpdateProviderPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var updateSchedulePayloadImplementors = []string{"UpdateSchedulePayload"}
+
+func (ec *executionContext) _UpdateSchedulePayload(ctx context.Context, sel ast.SelectionSet, obj *UpdateSchedulePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateSchedulePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateSchedulePayload")
+		case "schedule":
+			out.Values[i] = ec._UpdateSchedulePayload_schedule(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._UpdateSchedulePayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -42131,6 +49508,11 @@ func (ec *executionContext) _Worker(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "state":
+			out.Values[i] = ec._Worker_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "running":
 			out.Values[i] = ec._Worker_running(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -42144,6 +49526,11 @@ func (ec *executionContext) _Worker(ctx context.Context, sel ast.SelectionSet, o
 		case "heartbeatAt":
 			out.Values[i] = ec._Worker_heartbeatAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "drainAskedAt":
+			out.Values[i] = ec._Worker_drainAskedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -43208,6 +50595,19 @@ func (ec *executionContext) marshalNCreateRoutingPolicyPayload2ᚖgithubᚗcom�
 	return ec._CreateRoutingPolicyPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNCreateScheduleInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐCreateScheduleInput(ctx context.Context, v any) (CreateScheduleInput, error) {
+	res, err := ec.unmarshalInputCreateScheduleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCreateSchedulePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐCreateSchedulePayload(ctx context.Context, sel ast.SelectionSet, v *CreateSchedulePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CreateSchedulePayload!")
+		return graphql.Null
+	}
+	return ec._CreateSchedulePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNCurrencyCode2githubᚗcomᚋboostressᚋboostressᚋorderᚐCurrency(ctx context.Context, v any) (order.Currency, error) {
 	tmp, err := scalar.UnmarshalText(v)
 	res := order.Currency(tmp)
@@ -43245,6 +50645,53 @@ func (ec *executionContext) unmarshalNDateTime2timeᚐTime(ctx context.Context, 
 func (ec *executionContext) marshalNDateTime2timeᚐTime(ctx context.Context, sel ast.SelectionSet, v time.Time) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalDateTime(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "DateTime!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNDateTime2ᚕᚖtimeᚐTimeᚄ(ctx context.Context, v any) ([]*time.Time, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*time.Time, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNDateTime2ᚖtimeᚐTime(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNDateTime2ᚕᚖtimeᚐTimeᚄ(ctx context.Context, sel ast.SelectionSet, v []*time.Time) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNDateTime2ᚖtimeᚐTime(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNDateTime2ᚖtimeᚐTime(ctx context.Context, v any) (*time.Time, error) {
+	res, err := scalar.UnmarshalDateTime(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDateTime2ᚖtimeᚐTime(ctx context.Context, sel ast.SelectionSet, v *time.Time) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DateTime!")
+		return graphql.Null
+	}
+	_ = sel
+	res := scalar.MarshalDateTime(*v)
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "DateTime!")
 	}
@@ -43293,6 +50740,19 @@ func (ec *executionContext) marshalNDeleteProviderPayload2ᚖgithubᚗcomᚋboos
 	return ec._DeleteProviderPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNDeleteScheduleInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐDeleteScheduleInput(ctx context.Context, v any) (DeleteScheduleInput, error) {
+	res, err := ec.unmarshalInputDeleteScheduleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDeleteSchedulePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐDeleteSchedulePayload(ctx context.Context, sel ast.SelectionSet, v *DeleteSchedulePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeleteSchedulePayload!")
+		return graphql.Null
+	}
+	return ec._DeleteSchedulePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNDestination2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐDestination(ctx context.Context, sel ast.SelectionSet, v *order.Destination) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Destination!")
@@ -43330,6 +50790,19 @@ func (ec *executionContext) marshalNDiscardOfferSyncPayload2ᚖgithubᚗcomᚋbo
 		return graphql.Null
 	}
 	return ec._DiscardOfferSyncPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNDrainWorkerInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐDrainWorkerInput(ctx context.Context, v any) (DrainWorkerInput, error) {
+	res, err := ec.unmarshalInputDrainWorkerInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDrainWorkerPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐDrainWorkerPayload(ctx context.Context, sel ast.SelectionSet, v *DrainWorkerPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DrainWorkerPayload!")
+		return graphql.Null
+	}
+	return ec._DrainWorkerPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNDuration2timeᚐDuration(ctx context.Context, v any) (time.Duration, error) {
@@ -43370,6 +50843,20 @@ func (ec *executionContext) marshalNExpediteOrderPayload2ᚖgithubᚗcomᚋboost
 		return graphql.Null
 	}
 	return ec._ExpediteOrderPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNFloat2float64(ctx context.Context, v any) (float64, error) {
+	res, err := graphql.UnmarshalFloatContext(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFloat2float64(ctx context.Context, sel ast.SelectionSet, v float64) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalFloatContext(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Float!")
+	}
+	return graphql.WrapContextMarshaler(ctx, res)
 }
 
 func (ec *executionContext) marshalNFulfillment2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐFulfillmentᚄ(ctx context.Context, sel ast.SelectionSet, v []*order.Fulfillment) graphql.Marshaler {
@@ -43638,6 +51125,20 @@ func (ec *executionContext) marshalNInt2int(ctx context.Context, sel ast.Selecti
 	return res
 }
 
+func (ec *executionContext) unmarshalNInt2int64(ctx context.Context, v any) (int64, error) {
+	res, err := graphql.UnmarshalInt64(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNInt2int64(ctx context.Context, sel ast.SelectionSet, v int64) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalInt64(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Int!")
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNInt2ᚕintᚄ(ctx context.Context, v any) ([]int, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
@@ -43683,6 +51184,30 @@ func (ec *executionContext) marshalNJSON2encodingᚋjsonᚐRawMessage(ctx contex
 		graphql.AddInvalidNullFromMarshaler(ctx, "JSON!")
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNKindFigures2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐKindFiguresᚄ(ctx context.Context, sel ast.SelectionSet, v []*KindFigures) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNKindFigures2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐKindFigures(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNKindFigures2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐKindFigures(ctx context.Context, sel ast.SelectionSet, v *KindFigures) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "KindFigures!")
+		return graphql.Null
+	}
+	return ec._KindFigures(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNLedgerEntry2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐLedgerEntryᚄ(ctx context.Context, sel ast.SelectionSet, v []*order.LedgerEntry) graphql.Marshaler {
@@ -44313,6 +51838,32 @@ func (ec *executionContext) marshalNPauseProviderPayload2ᚖgithubᚗcomᚋboost
 	return ec._PauseProviderPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNPauseQueueInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPauseQueueInput(ctx context.Context, v any) (PauseQueueInput, error) {
+	res, err := ec.unmarshalInputPauseQueueInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNPauseQueuePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPauseQueuePayload(ctx context.Context, sel ast.SelectionSet, v *PauseQueuePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PauseQueuePayload!")
+		return graphql.Null
+	}
+	return ec._PauseQueuePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNPauseScheduleInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPauseScheduleInput(ctx context.Context, v any) (PauseScheduleInput, error) {
+	res, err := ec.unmarshalInputPauseScheduleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNPauseSchedulePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPauseSchedulePayload(ctx context.Context, sel ast.SelectionSet, v *PauseSchedulePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PauseSchedulePayload!")
+		return graphql.Null
+	}
+	return ec._PauseSchedulePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNPlaceOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPlaceOrderInput(ctx context.Context, v any) (PlaceOrderInput, error) {
 	res, err := ec.unmarshalInputPlaceOrderInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -44324,6 +51875,11 @@ func (ec *executionContext) marshalNPlaceOrderPayload2ᚖgithubᚗcomᚋboostres
 		return graphql.Null
 	}
 	return ec._PlaceOrderPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNPreviewScheduleInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐPreviewScheduleInput(ctx context.Context, v any) (PreviewScheduleInput, error) {
+	res, err := ec.unmarshalInputPreviewScheduleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNProvider2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐProviderᚄ(ctx context.Context, sel ast.SelectionSet, v []*order.Provider) graphql.Marshaler {
@@ -44410,6 +51966,30 @@ func (ec *executionContext) marshalNProviderEdge2ᚖgithubᚗcomᚋboostressᚋb
 	return ec._ProviderEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNProviderFigures2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐProviderFiguresᚄ(ctx context.Context, sel ast.SelectionSet, v []*ProviderFigures) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProviderFigures2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐProviderFigures(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProviderFigures2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐProviderFigures(ctx context.Context, sel ast.SelectionSet, v *ProviderFigures) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ProviderFigures!")
+		return graphql.Null
+	}
+	return ec._ProviderFigures(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNProviderHealth2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐHealth(ctx context.Context, sel ast.SelectionSet, v *order.Health) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "ProviderHealth!")
@@ -44477,6 +52057,30 @@ func (ec *executionContext) marshalNQueue2ᚖgithubᚗcomᚋboostressᚋboostres
 		return graphql.Null
 	}
 	return ec._Queue(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNQueueFigures2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐQueueFiguresᚄ(ctx context.Context, sel ast.SelectionSet, v []*QueueFigures) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNQueueFigures2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐQueueFigures(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNQueueFigures2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐQueueFigures(ctx context.Context, sel ast.SelectionSet, v *QueueFigures) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "QueueFigures!")
+		return graphql.Null
+	}
+	return ec._QueueFigures(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNReleaseOrderInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐReleaseOrderInput(ctx context.Context, v any) (ReleaseOrderInput, error) {
@@ -44557,6 +52161,32 @@ func (ec *executionContext) marshalNResumeProviderPayload2ᚖgithubᚗcomᚋboos
 	return ec._ResumeProviderPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNResumeQueueInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐResumeQueueInput(ctx context.Context, v any) (ResumeQueueInput, error) {
+	res, err := ec.unmarshalInputResumeQueueInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNResumeQueuePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐResumeQueuePayload(ctx context.Context, sel ast.SelectionSet, v *ResumeQueuePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ResumeQueuePayload!")
+		return graphql.Null
+	}
+	return ec._ResumeQueuePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNResumeScheduleInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐResumeScheduleInput(ctx context.Context, v any) (ResumeScheduleInput, error) {
+	res, err := ec.unmarshalInputResumeScheduleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNResumeSchedulePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐResumeSchedulePayload(ctx context.Context, sel ast.SelectionSet, v *ResumeSchedulePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ResumeSchedulePayload!")
+		return graphql.Null
+	}
+	return ec._ResumeSchedulePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNRetryFulfillmentInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryFulfillmentInput(ctx context.Context, v any) (RetryFulfillmentInput, error) {
 	res, err := ec.unmarshalInputRetryFulfillmentInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -44583,6 +52213,32 @@ func (ec *executionContext) marshalNRetryFulfillmentsPayload2ᚖgithubᚗcomᚋb
 	return ec._RetryFulfillmentsPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNRetryTaskInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryTaskInput(ctx context.Context, v any) (RetryTaskInput, error) {
+	res, err := ec.unmarshalInputRetryTaskInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRetryTaskPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryTaskPayload(ctx context.Context, sel ast.SelectionSet, v *RetryTaskPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RetryTaskPayload!")
+		return graphql.Null
+	}
+	return ec._RetryTaskPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNRetryTasksInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryTasksInput(ctx context.Context, v any) (RetryTasksInput, error) {
+	res, err := ec.unmarshalInputRetryTasksInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRetryTasksPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRetryTasksPayload(ctx context.Context, sel ast.SelectionSet, v *RetryTasksPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RetryTasksPayload!")
+		return graphql.Null
+	}
+	return ec._RetryTasksPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNRevealFulfillmentResultInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRevealFulfillmentResultInput(ctx context.Context, v any) (RevealFulfillmentResultInput, error) {
 	res, err := ec.unmarshalInputRevealFulfillmentResultInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -44607,6 +52263,19 @@ func (ec *executionContext) marshalNRevokeApiKeyPayload2ᚖgithubᚗcomᚋboostr
 		return graphql.Null
 	}
 	return ec._RevokeApiKeyPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNRevokeTaskInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRevokeTaskInput(ctx context.Context, v any) (RevokeTaskInput, error) {
+	res, err := ec.unmarshalInputRevokeTaskInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRevokeTaskPayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRevokeTaskPayload(ctx context.Context, sel ast.SelectionSet, v *RevokeTaskPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RevokeTaskPayload!")
+		return graphql.Null
+	}
+	return ec._RevokeTaskPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNRole2githubᚗcomᚋboostressᚋboostressᚋaccountᚐRole(ctx context.Context, v any) (account.Role, error) {
@@ -44949,6 +52618,19 @@ func (ec *executionContext) marshalNRoutingSimulation2ᚖgithubᚗcomᚋboostres
 	return ec._RoutingSimulation(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNRunScheduleInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐRunScheduleInput(ctx context.Context, v any) (RunScheduleInput, error) {
+	res, err := ec.unmarshalInputRunScheduleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRunSchedulePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐRunSchedulePayload(ctx context.Context, sel ast.SelectionSet, v *RunSchedulePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RunSchedulePayload!")
+		return graphql.Null
+	}
+	return ec._RunSchedulePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNSchedule2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleᚄ(ctx context.Context, sel ast.SelectionSet, v []*Schedule) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -44971,6 +52653,21 @@ func (ec *executionContext) marshalNSchedule2ᚖgithubᚗcomᚋboostressᚋboost
 		return graphql.Null
 	}
 	return ec._Schedule(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNScheduleAction2githubᚗcomᚋboostressᚋboostressᚋtaskᚐKind(ctx context.Context, v any) (task.Kind, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := task.Kind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNScheduleAction2githubᚗcomᚋboostressᚋboostressᚋtaskᚐKind(ctx context.Context, sel ast.SelectionSet, v task.Kind) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ScheduleAction!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNScheduleConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleConnection(ctx context.Context, sel ast.SelectionSet, v *ScheduleConnection) graphql.Marshaler {
@@ -45005,6 +52702,44 @@ func (ec *executionContext) marshalNScheduleEdge2ᚖgithubᚗcomᚋboostressᚋb
 	return ec._ScheduleEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNScheduleMisfire2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐMisfire(ctx context.Context, v any) (schedule.Misfire, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := schedule.Misfire(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNScheduleMisfire2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐMisfire(ctx context.Context, sel ast.SelectionSet, v schedule.Misfire) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ScheduleMisfire!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNScheduleOverlap2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐOverlap(ctx context.Context, v any) (schedule.Overlap, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := schedule.Overlap(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNScheduleOverlap2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐOverlap(ctx context.Context, sel ast.SelectionSet, v schedule.Overlap) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ScheduleOverlap!")
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNSchedulePreview2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSchedulePreview(ctx context.Context, sel ast.SelectionSet, v *SchedulePreview) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SchedulePreview!")
+		return graphql.Null
+	}
+	return ec._SchedulePreview(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNScheduleRule2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐKind(ctx context.Context, v any) (schedule.Kind, error) {
 	tmp, err := scalar.UnmarshalText(v)
 	res := schedule.Kind(tmp)
@@ -45020,6 +52755,62 @@ func (ec *executionContext) marshalNScheduleRule2githubᚗcomᚋboostressᚋboos
 	return res
 }
 
+func (ec *executionContext) marshalNScheduleRun2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐRunᚄ(ctx context.Context, sel ast.SelectionSet, v []*schedule.Run) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNScheduleRun2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐRun(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNScheduleRun2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐRun(ctx context.Context, sel ast.SelectionSet, v *schedule.Run) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ScheduleRun!")
+		return graphql.Null
+	}
+	return ec._ScheduleRun(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNScheduleRunConnection2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleRunConnection(ctx context.Context, sel ast.SelectionSet, v *ScheduleRunConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ScheduleRunConnection!")
+		return graphql.Null
+	}
+	return ec._ScheduleRunConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNScheduleRunEdge2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleRunEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*ScheduleRunEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNScheduleRunEdge2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleRunEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNScheduleRunEdge2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleRunEdge(ctx context.Context, sel ast.SelectionSet, v *ScheduleRunEdge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ScheduleRunEdge!")
+		return graphql.Null
+	}
+	return ec._ScheduleRunEdge(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNScheduleSortField2githubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleSortField(ctx context.Context, v any) (ScheduleSortField, error) {
 	var res ScheduleSortField
 	err := res.UnmarshalGQL(v)
@@ -45028,6 +52819,21 @@ func (ec *executionContext) unmarshalNScheduleSortField2githubᚗcomᚋboostress
 
 func (ec *executionContext) marshalNScheduleSortField2githubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleSortField(ctx context.Context, sel ast.SelectionSet, v ScheduleSortField) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) unmarshalNScheduleStatus2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐStatus(ctx context.Context, v any) (schedule.Status, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := schedule.Status(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNScheduleStatus2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐStatus(ctx context.Context, sel ast.SelectionSet, v schedule.Status) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ScheduleStatus!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNSession2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋaccountᚐSessionᚄ(ctx context.Context, sel ast.SelectionSet, v []*account.Session) graphql.Marshaler {
@@ -45249,6 +53055,16 @@ func (ec *executionContext) marshalNStatistics2ᚖgithubᚗcomᚋboostressᚋboo
 	return ec._Statistics(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNStatisticsWindow2githubᚗcomᚋboostressᚋboostressᚋgraphᚐStatisticsWindow(ctx context.Context, v any) (StatisticsWindow, error) {
+	var res StatisticsWindow
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNStatisticsWindow2githubᚗcomᚋboostressᚋboostressᚋgraphᚐStatisticsWindow(ctx context.Context, sel ast.SelectionSet, v StatisticsWindow) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNString2githubᚗcomᚋboostressᚋboostressᚋaccountᚐAction(ctx context.Context, v any) (account.Action, error) {
 	tmp, err := scalar.UnmarshalText(v)
 	res := account.Action(tmp)
@@ -45335,6 +53151,53 @@ func (ec *executionContext) marshalNSyncOffersPayload2ᚖgithubᚗcomᚋboostres
 	return ec._SyncOffersPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNTaskErrorClass2githubᚗcomᚋboostressᚋboostressᚋtaskᚐErrorClass(ctx context.Context, v any) (task.ErrorClass, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := task.ErrorClass(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNTaskErrorClass2githubᚗcomᚋboostressᚋboostressᚋtaskᚐErrorClass(ctx context.Context, sel ast.SelectionSet, v task.ErrorClass) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "TaskErrorClass!")
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNTaskErrorClassCount2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskErrorClassCountᚄ(ctx context.Context, sel ast.SelectionSet, v []*TaskErrorClassCount) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTaskErrorClassCount2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskErrorClassCount(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNTaskErrorClassCount2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskErrorClassCount(ctx context.Context, sel ast.SelectionSet, v *TaskErrorClassCount) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "TaskErrorClassCount!")
+		return graphql.Null
+	}
+	return ec._TaskErrorClassCount(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNTaskFigures2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskFigures(ctx context.Context, sel ast.SelectionSet, v *TaskFigures) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "TaskFigures!")
+		return graphql.Null
+	}
+	return ec._TaskFigures(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNTaskKind2githubᚗcomᚋboostressᚋboostressᚋtaskᚐKind(ctx context.Context, v any) (task.Kind, error) {
 	tmp, err := scalar.UnmarshalText(v)
 	res := task.Kind(tmp)
@@ -45348,6 +53211,30 @@ func (ec *executionContext) marshalNTaskKind2githubᚗcomᚋboostressᚋboostres
 		graphql.AddInvalidNullFromMarshaler(ctx, "TaskKind!")
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNTaskPoint2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskPointᚄ(ctx context.Context, sel ast.SelectionSet, v []*TaskPoint) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTaskPoint2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskPoint(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNTaskPoint2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskPoint(ctx context.Context, sel ast.SelectionSet, v *TaskPoint) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "TaskPoint!")
+		return graphql.Null
+	}
+	return ec._TaskPoint(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNTaskResult2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋtaskᚐTaskᚄ(ctx context.Context, sel ast.SelectionSet, v []*task.Task) graphql.Marshaler {
@@ -45431,6 +53318,14 @@ func (ec *executionContext) marshalNTaskState2githubᚗcomᚋboostressᚋboostre
 	return res
 }
 
+func (ec *executionContext) marshalNTaskStatistics2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskStatistics(ctx context.Context, sel ast.SelectionSet, v *TaskStatistics) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "TaskStatistics!")
+		return graphql.Null
+	}
+	return ec._TaskStatistics(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNUpdateOfferInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐUpdateOfferInput(ctx context.Context, v any) (UpdateOfferInput, error) {
 	res, err := ec.unmarshalInputUpdateOfferInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -45468,6 +53363,19 @@ func (ec *executionContext) marshalNUpdateProviderPayload2ᚖgithubᚗcomᚋboos
 		return graphql.Null
 	}
 	return ec._UpdateProviderPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNUpdateScheduleInput2githubᚗcomᚋboostressᚋboostressᚋgraphᚐUpdateScheduleInput(ctx context.Context, v any) (UpdateScheduleInput, error) {
+	res, err := ec.unmarshalInputUpdateScheduleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUpdateSchedulePayload2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐUpdateSchedulePayload(ctx context.Context, sel ast.SelectionSet, v *UpdateSchedulePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "UpdateSchedulePayload!")
+		return graphql.Null
+	}
+	return ec._UpdateSchedulePayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNUser2ᚕᚖgithubᚗcomᚋboostressᚋboostressᚋaccountᚐUserᚄ(ctx context.Context, sel ast.SelectionSet, v []*account.User) graphql.Marshaler {
@@ -45650,6 +53558,16 @@ func (ec *executionContext) marshalNWorker2ᚖgithubᚗcomᚋboostressᚋboostre
 		return graphql.Null
 	}
 	return ec._Worker(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNWorkerState2githubᚗcomᚋboostressᚋboostressᚋgraphᚐWorkerState(ctx context.Context, v any) (WorkerState, error) {
+	var res WorkerState
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNWorkerState2githubᚗcomᚋboostressᚋboostressᚋgraphᚐWorkerState(ctx context.Context, sel ast.SelectionSet, v WorkerState) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx context.Context, sel ast.SelectionSet, v introspection.Directive) graphql.Marshaler {
@@ -46106,18 +54024,6 @@ func (ec *executionContext) marshalOCurrencyCode2ᚖgithubᚗcomᚋboostressᚋb
 	_ = sel
 	_ = ctx
 	res := scalar.MarshalText(string(*v))
-	return res
-}
-
-func (ec *executionContext) unmarshalODateTime2timeᚐTime(ctx context.Context, v any) (time.Time, error) {
-	res, err := scalar.UnmarshalDateTime(v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalODateTime2timeᚐTime(ctx context.Context, sel ast.SelectionSet, v time.Time) graphql.Marshaler {
-	_ = sel
-	_ = ctx
-	res := scalar.MarshalDateTime(v)
 	return res
 }
 
@@ -46632,6 +54538,13 @@ func (ec *executionContext) unmarshalOPacingWindowInput2ᚖgithubᚗcomᚋboostr
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalOPercentiles2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐPercentiles(ctx context.Context, sel ast.SelectionSet, v *Percentiles) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Percentiles(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOProvider2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐProvider(ctx context.Context, sel ast.SelectionSet, v *order.Provider) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -46668,6 +54581,13 @@ func (ec *executionContext) unmarshalOProviderSort2ᚖgithubᚗcomᚋboostress�
 	}
 	res, err := ec.unmarshalInputProviderSort(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOQueue2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐQueue(ctx context.Context, sel ast.SelectionSet, v *Queue) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Queue(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOReconciliation2ᚖgithubᚗcomᚋboostressᚋboostressᚋorderᚐReconciliation(ctx context.Context, v any) (*order.Reconciliation, error) {
@@ -46844,6 +54764,42 @@ func (ec *executionContext) marshalOSchedule2ᚖgithubᚗcomᚋboostressᚋboost
 	return ec._Schedule(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOScheduleAction2ᚕgithubᚗcomᚋboostressᚋboostressᚋtaskᚐKindᚄ(ctx context.Context, v any) ([]task.Kind, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]task.Kind, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNScheduleAction2githubᚗcomᚋboostressᚋboostressᚋtaskᚐKind(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOScheduleAction2ᚕgithubᚗcomᚋboostressᚋboostressᚋtaskᚐKindᚄ(ctx context.Context, sel ast.SelectionSet, v []task.Kind) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNScheduleAction2githubᚗcomᚋboostressᚋboostressᚋtaskᚐKind(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalOScheduleFilter2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleFilter(ctx context.Context, v any) (*ScheduleFilter, error) {
 	if v == nil {
 		return nil, nil
@@ -46852,12 +54808,112 @@ func (ec *executionContext) unmarshalOScheduleFilter2ᚖgithubᚗcomᚋboostress
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalOScheduleMisfire2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐMisfire(ctx context.Context, v any) (*schedule.Misfire, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := scalar.UnmarshalText(v)
+	res := schedule.Misfire(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOScheduleMisfire2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐMisfire(ctx context.Context, sel ast.SelectionSet, v *schedule.Misfire) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalText(string(*v))
+	return res
+}
+
+func (ec *executionContext) unmarshalOScheduleOverlap2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐOverlap(ctx context.Context, v any) (*schedule.Overlap, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := scalar.UnmarshalText(v)
+	res := schedule.Overlap(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOScheduleOverlap2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐOverlap(ctx context.Context, sel ast.SelectionSet, v *schedule.Overlap) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalText(string(*v))
+	return res
+}
+
+func (ec *executionContext) unmarshalOScheduleRule2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐKind(ctx context.Context, v any) (*schedule.Kind, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := scalar.UnmarshalText(v)
+	res := schedule.Kind(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOScheduleRule2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐKind(ctx context.Context, sel ast.SelectionSet, v *schedule.Kind) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalText(string(*v))
+	return res
+}
+
+func (ec *executionContext) marshalOScheduleRun2ᚖgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐRun(ctx context.Context, sel ast.SelectionSet, v *schedule.Run) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ScheduleRun(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOScheduleSort2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐScheduleSort(ctx context.Context, v any) (*ScheduleSort, error) {
 	if v == nil {
 		return nil, nil
 	}
 	res, err := ec.unmarshalInputScheduleSort(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOScheduleStatus2ᚕgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐStatusᚄ(ctx context.Context, v any) ([]schedule.Status, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]schedule.Status, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNScheduleStatus2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐStatus(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOScheduleStatus2ᚕgithubᚗcomᚋboostressᚋboostressᚋscheduleᚐStatusᚄ(ctx context.Context, sel ast.SelectionSet, v []schedule.Status) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNScheduleStatus2githubᚗcomᚋboostressᚋboostressᚋscheduleᚐStatus(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalOSessionFilter2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐSessionFilter(ctx context.Context, v any) (*SessionFilter, error) {
@@ -46939,6 +54995,49 @@ func (ec *executionContext) marshalOString2ᚖstring(ctx context.Context, sel as
 	_ = ctx
 	res := scalar.MarshalText(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOTaskError2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐTaskError(ctx context.Context, sel ast.SelectionSet, v *TaskError) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._TaskError(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOTaskErrorClass2ᚕgithubᚗcomᚋboostressᚋboostressᚋtaskᚐErrorClassᚄ(ctx context.Context, v any) ([]task.ErrorClass, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]task.ErrorClass, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNTaskErrorClass2githubᚗcomᚋboostressᚋboostressᚋtaskᚐErrorClass(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOTaskErrorClass2ᚕgithubᚗcomᚋboostressᚋboostressᚋtaskᚐErrorClassᚄ(ctx context.Context, sel ast.SelectionSet, v []task.ErrorClass) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTaskErrorClass2githubᚗcomᚋboostressᚋboostressᚋtaskᚐErrorClass(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalOTaskKind2ᚕgithubᚗcomᚋboostressᚋboostressᚋtaskᚐKindᚄ(ctx context.Context, v any) ([]task.Kind, error) {
@@ -47106,6 +55205,13 @@ func (ec *executionContext) marshalOWeekday2ᚕgithubᚗcomᚋboostressᚋboostr
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalOWorker2ᚖgithubᚗcomᚋboostressᚋboostressᚋgraphᚐWorker(ctx context.Context, sel ast.SelectionSet, v *Worker) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Worker(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalO__EnumValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐEnumValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.EnumValue) graphql.Marshaler {

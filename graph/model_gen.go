@@ -455,6 +455,54 @@ type CreateRoutingPolicyPayload struct {
 	UserErrors []*order.Fault `json:"userErrors"`
 }
 
+// A schedule to be made.
+type CreateScheduleInput struct {
+	// 1 to 200 characters; unique per account.
+	Name string `json:"name"`
+	// Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's schedule.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// What kind of rule it is: not PACING or POLLING, which are orders' own.
+	Rule schedule.Kind `json:"rule"`
+	// Of INTERVAL and AFTER_COMPLETION, which need it: at least PT1S.
+	Every *time.Duration `json:"every,omitempty"`
+	// Of CRON, which needs it: five fields (minute, hour, day of month, month, day of week), or @hourly, @daily, @weekly, @monthly, @yearly.
+	Cron *string `json:"cron,omitempty"`
+	// Of CRON: an IANA name like "Europe/Berlin"; UTC where not given.
+	TimeZone *string `json:"timeZone,omitempty"`
+	// Nothing fires before; ONCE needs it and fires at it. INTERVAL counts from it.
+	StartsAt *time.Time `json:"startsAt,omitempty"`
+	// Nothing fires at this moment or after.
+	EndsAt *time.Time `json:"endsAt,omitempty"`
+	// It ends after so many runs: at least 1.
+	MaxRuns *int `json:"maxRuns,omitempty"`
+	// Runs begin up to so long after their slots: at most PT1H, and less than an interval.
+	Jitter *time.Duration `json:"jitter,omitempty"`
+	// What it does.
+	Action task.Kind `json:"action"`
+	// With which arguments: a JSON object, see ScheduleAction.
+	Arguments json.RawMessage `json:"arguments,omitempty"`
+	// Into which queue its runs go: "system" or "status"; the action's usual one where not given.
+	Queue *string `json:"queue,omitempty"`
+	// Of its runs, from 0 to 9, higher first.
+	Priority int `json:"priority"`
+	// What happens to a slot that is due while an earlier run is not over.
+	Overlap schedule.Overlap `json:"overlap"`
+	// What happens to slots that nobody was there to fire in time.
+	Misfire schedule.Misfire `json:"misfire"`
+	// How many of these RUN_ALL runs, the latest ones: 1 to 1,000.
+	MisfireLimit int `json:"misfireLimit"`
+	// Whether it fires; false makes it paused.
+	IsEnabled bool `json:"isEnabled"`
+}
+
+// What became of createSchedule.
+type CreateSchedulePayload struct {
+	// The schedule; null where it was refused.
+	Schedule *Schedule `json:"schedule,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // Which provider is deleted.
 type DeleteProviderInput struct {
 	// The provider's id.
@@ -465,6 +513,20 @@ type DeleteProviderInput struct {
 type DeleteProviderPayload struct {
 	// The provider as it is now; null where it can't be deleted.
 	Provider *order.Provider `json:"provider,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// Which schedule is deleted.
+type DeleteScheduleInput struct {
+	// The schedule's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of deleteSchedule.
+type DeleteSchedulePayload struct {
+	// The schedule as it was; null where it can't be deleted.
+	Schedule *Schedule `json:"schedule,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
 }
@@ -499,6 +561,20 @@ type DiscardOfferSyncInput struct {
 type DiscardOfferSyncPayload struct {
 	// The comparison; null where it can't be discarded.
 	OfferSync *order.OfferSync `json:"offerSync,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// Which worker process takes no more tasks.
+type DrainWorkerInput struct {
+	// The worker's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of drainWorker.
+type DrainWorkerPayload struct {
+	// The worker as it is now.
+	Worker *Worker `json:"worker,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
 }
@@ -623,6 +699,14 @@ type HoldOrdersPayload struct {
 	BulkOperation *order.BulkOperation `json:"bulkOperation,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// What the tasks of a kind came to.
+type KindFigures struct {
+	// The kind.
+	Kind task.Kind `json:"kind"`
+	// What they came to.
+	Figures *TaskFigures `json:"figures"`
 }
 
 // A page of ledger entries.
@@ -875,6 +959,48 @@ type PauseProviderPayload struct {
 	UserErrors []*order.Fault `json:"userErrors"`
 }
 
+// Which queue is paused.
+type PauseQueueInput struct {
+	// The queue's name.
+	Queue string `json:"queue"`
+	// Why, for people: at most 500 characters.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// What became of pauseQueue.
+type PauseQueuePayload struct {
+	// The queue as it is now.
+	Queue *Queue `json:"queue,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// Which schedule is paused.
+type PauseScheduleInput struct {
+	// The schedule's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of pauseSchedule.
+type PauseSchedulePayload struct {
+	// The schedule as it is now.
+	Schedule *Schedule `json:"schedule,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// Of lengths of time, which most do not exceed; at most a tenth too long.
+type Percentiles struct {
+	// Half do not exceed it.
+	P50 time.Duration `json:"p50"`
+	// Nine in ten do not.
+	P90 time.Duration `json:"p90"`
+	// Ninety-nine in a hundred do not.
+	P99 time.Duration `json:"p99"`
+	// None does.
+	Max time.Duration `json:"max"`
+}
+
 // Which draft is placed.
 type PlaceOrderInput struct {
 	// The order's id.
@@ -887,6 +1013,24 @@ type PlaceOrderPayload struct {
 	Order *order.Order `json:"order,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// A rule to be looked at. Its fields are those of CreateScheduleInput.
+type PreviewScheduleInput struct {
+	// What kind of rule it is.
+	Rule schedule.Kind `json:"rule"`
+	// Of INTERVAL and AFTER_COMPLETION.
+	Every *time.Duration `json:"every,omitempty"`
+	// Of CRON.
+	Cron *string `json:"cron,omitempty"`
+	// Of CRON; UTC where not given.
+	TimeZone *string `json:"timeZone,omitempty"`
+	// Nothing fires before.
+	StartsAt *time.Time `json:"startsAt,omitempty"`
+	// Nothing fires at this moment or after.
+	EndsAt *time.Time `json:"endsAt,omitempty"`
+	// It ends after so many runs.
+	MaxRuns *int `json:"maxRuns,omitempty"`
 }
 
 // A page of providers.
@@ -919,6 +1063,15 @@ type ProviderEdge struct {
 	Cursor string `json:"cursor"`
 	// The thing itself.
 	Node *order.Provider `json:"node"`
+}
+
+// What the tasks about a provider came to.
+type ProviderFigures struct {
+	// The provider; null where that is deleted.
+	Provider *order.Provider `json:"provider,omitempty"`
+	// What they came to.
+	Figures    *TaskFigures `json:"figures"`
+	ProviderID uuid.UUID    `json:"-"`
 }
 
 // Which providers. What is given must all be true of them.
@@ -969,6 +1122,26 @@ type Queue struct {
 	Delayed int `json:"delayed"`
 	// How many tasks run.
 	Running int `json:"running"`
+	// How many tasks came in each second of the last minute that was counted.
+	EnqueuedPerSecond float64 `json:"enqueuedPerSecond"`
+	// How many tasks were finished in each second of the last minute that was counted.
+	FinishedPerSecond float64 `json:"finishedPerSecond"`
+	// How many tasks of it can run at a time: its weight among the queues, over all workers, which share it among all accounts.
+	Slots int `json:"slots"`
+	// Whether it is kept from being worked off.
+	IsPaused bool `json:"isPaused"`
+	// Why; null where nobody said so.
+	PauseReason *string `json:"pauseReason,omitempty"`
+	// Since when; null while it is not paused.
+	PausedAt *time.Time `json:"pausedAt,omitempty"`
+}
+
+// What the tasks of a queue came to.
+type QueueFigures struct {
+	// The queue's name.
+	Queue string `json:"queue"`
+	// What they came to.
+	Figures *TaskFigures `json:"figures"`
 }
 
 // Which hold ends.
@@ -1073,6 +1246,34 @@ type ResumeProviderPayload struct {
 	UserErrors []*order.Fault `json:"userErrors"`
 }
 
+// Which queue goes on.
+type ResumeQueueInput struct {
+	// The queue's name.
+	Queue string `json:"queue"`
+}
+
+// What became of resumeQueue.
+type ResumeQueuePayload struct {
+	// The queue as it is now.
+	Queue *Queue `json:"queue,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// Which schedule goes on.
+type ResumeScheduleInput struct {
+	// The schedule's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of resumeSchedule.
+type ResumeSchedulePayload struct {
+	// The schedule as it is now.
+	Schedule *Schedule `json:"schedule,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // Which fulfillment is tried again.
 type RetryFulfillmentInput struct {
 	// The fulfillment's id.
@@ -1105,6 +1306,38 @@ type RetryFulfillmentsPayload struct {
 	UserErrors []*order.Fault `json:"userErrors"`
 }
 
+// Which task is run once more.
+type RetryTaskInput struct {
+	// The task's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of retryTask.
+type RetryTaskPayload struct {
+	// The new task; null where it was refused.
+	TaskResult *task.Task `json:"taskResult,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// Which tasks are run once more: by ids or by a filter, one of them.
+type RetryTasksInput struct {
+	// These tasks: at most 1,000.
+	Ids []uuid.UUID `json:"ids,omitempty"`
+	// All finished tasks that it matches when the operation is made and that failed or were revoked: at most 1,000,000.
+	Filter *TaskResultFilter `json:"filter,omitempty"`
+	// Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's operation.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// What became of retryTasks.
+type RetryTasksPayload struct {
+	// The operation that works the tasks off; null where it was refused.
+	BulkOperation *order.BulkOperation `json:"bulkOperation,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // Which result is revealed.
 type RevealFulfillmentResultInput struct {
 	// The result's id.
@@ -1131,6 +1364,20 @@ type RevokeAPIKeyInput struct {
 type RevokeAPIKeyPayload struct {
 	// The key; null where there is none.
 	APIKey *account.APIKey `json:"apiKey,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// Which task is ended.
+type RevokeTaskInput struct {
+	// The task's id.
+	ID uuid.UUID `json:"id"`
+}
+
+// What became of revokeTask.
+type RevokeTaskPayload struct {
+	// The task as it is now: one that runs is STARTED until its end was seen to.
+	TaskResult *task.Task `json:"taskResult,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
 }
@@ -1274,7 +1521,23 @@ type RoutingSimulation struct {
 	UserErrors []*order.Fault `json:"userErrors"`
 }
 
-// A rule by which background work begins again and again, or once.
+// Which schedule is run.
+type RunScheduleInput struct {
+	// The schedule's id.
+	ID uuid.UUID `json:"id"`
+	// Makes the request safe to repeat for seven days: the same key with the same input answers with the first one's run.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// What became of runSchedule.
+type RunSchedulePayload struct {
+	// The run that began; null where it was refused.
+	Run *schedule.Run `json:"run,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// A rule by which background work begins again and again, or once. Each moment at which it is due is a slot, and fires once.
 type Schedule struct {
 	// Opaque and global.
 	ID uuid.UUID `json:"id"`
@@ -1282,34 +1545,67 @@ type Schedule struct {
 	Name string `json:"name"`
 	// What kind of rule it is.
 	Rule schedule.Kind `json:"rule"`
-	// How often, by an INTERVAL.
+	// How often, by an INTERVAL, or how long after the end of the run before, by AFTER_COMPLETION.
 	Every *time.Duration `json:"every,omitempty"`
 	// When, by a CRON expression.
 	Cron *string `json:"cron,omitempty"`
 	// In which time zone the expression is read, e.g. "Europe/Berlin"; null: UTC.
 	TimeZone *string `json:"timeZone,omitempty"`
-	// What it runs.
-	TaskKind task.Kind `json:"taskKind"`
+	// What it does.
+	Action task.Kind `json:"action"`
 	// With which arguments: a JSON object.
-	Arguments json.RawMessage `json:"arguments,omitempty"`
-	// Whether it fires.
+	Arguments json.RawMessage `json:"arguments"`
+	// Into which queue its runs go.
+	Queue string `json:"queue"`
+	// Of its runs, from 0 to 9, higher first.
+	Priority int `json:"priority"`
+	// What happens to a slot that is due while an earlier run is not over.
+	Overlap schedule.Overlap `json:"overlap"`
+	// What happens to slots that nobody was there to fire in time.
+	Misfire schedule.Misfire `json:"misfire"`
+	// How many of these RUN_ALL runs, the latest ones.
+	MisfireLimit int `json:"misfireLimit"`
+	// Runs begin up to so long after their slots; null: at once.
+	Jitter *time.Duration `json:"jitter,omitempty"`
+	// How it stands.
+	Status schedule.Status `json:"status"`
+	// Whether it fires: false while it is paused.
 	IsEnabled bool `json:"isEnabled"`
-	// Whether it belongs to the product itself.
+	// Whether it belongs to the product itself or to an order.
 	IsSystem bool `json:"isSystem"`
 	// It does not fire before.
 	StartsAt *time.Time `json:"startsAt,omitempty"`
-	// It does not fire after.
+	// It does not fire at this moment or after.
 	EndsAt *time.Time `json:"endsAt,omitempty"`
-	// When it fires next; null: never again.
+	// It ends after so many runs; null: no limit.
+	MaxRuns *int `json:"maxRuns,omitempty"`
+	// When it fires next; null: never again, or not before a run has ended.
 	NextAt *time.Time `json:"nextAt,omitempty"`
-	// For which moment it last fired.
-	LastSlot *time.Time `json:"lastSlot,omitempty"`
-	// How often it fired.
-	Runs int `json:"runs"`
+	// The slots to come, as far as they can be told now.
+	NextRuns []*time.Time `json:"nextRuns"`
+	// A slot that is due and waits for the end of a run.
+	QueuedSlot *time.Time `json:"queuedSlot,omitempty"`
+	// Its latest run.
+	LastRun *schedule.Run `json:"lastRun,omitempty"`
+	// Its runs, the latest first. They are kept for 90 days.
+	Runs *ScheduleRunConnection `json:"runs"`
+	// How often it ran.
+	RunCount int `json:"runCount"`
+	// How many slots did not fire because an earlier run was not over.
+	SkippedCount int `json:"skippedCount"`
+	// How many slots nobody was there to fire in time and the misfire policy left out.
+	MissedCount int `json:"missedCount"`
+	// The order that it is about.
+	Order *order.Order `json:"order,omitempty"`
+	// The provider that it is about.
+	Provider *order.Provider `json:"provider,omitempty"`
+	// Who made it.
+	CreatedBy string `json:"createdBy"`
 	// When it was added.
 	CreatedAt time.Time `json:"createdAt"`
 	// When its settings last changed.
-	UpdatedAt time.Time `json:"updatedAt"`
+	UpdatedAt time.Time          `json:"updatedAt"`
+	Stored    *schedule.Schedule `json:"-"`
 }
 
 func (Schedule) IsNode() {}
@@ -1336,8 +1632,46 @@ type ScheduleEdge struct {
 
 // Which schedules. What is given must all be true of them.
 type ScheduleFilter struct {
-	// Whether it fires.
+	// Whether it fires: false while it is paused.
 	IsEnabled *bool `json:"isEnabled,omitempty"`
+	// Whether it belongs to the product itself or to an order.
+	IsSystem *bool `json:"isSystem,omitempty"`
+	// In one of these states.
+	Status []schedule.Status `json:"status,omitempty"`
+	// That do one of these.
+	Action []task.Kind `json:"action,omitempty"`
+	// About this order; its own, by which it is paced and polled, are among them.
+	OrderID *uuid.UUID `json:"orderId,omitempty"`
+	// About this provider.
+	ProviderID *uuid.UUID `json:"providerId,omitempty"`
+}
+
+// When a rule would fire.
+type SchedulePreview struct {
+	// The next slots, as if it were made now. Of AFTER_COMPLETION only the first can be told.
+	Slots []*time.Time `json:"slots"`
+	// What is wrong with the rule.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// A page of runs.
+type ScheduleRunConnection struct {
+	// The runs of this page.
+	Nodes []*schedule.Run `json:"nodes"`
+	// The runs of this page, each with its cursor.
+	Edges []*ScheduleRunEdge `json:"edges"`
+	// Where this page lies in the list.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many there are in the whole list. Counted only when it is asked for.
+	TotalCount int `json:"totalCount"`
+}
+
+// One of the runs of a page.
+type ScheduleRunEdge struct {
+	// Its place in the list, for after and before.
+	Cursor string `json:"cursor"`
+	// The thing itself.
+	Node *schedule.Run `json:"node"`
 }
 
 // How schedules are sorted.
@@ -1514,6 +1848,9 @@ type Statistics struct {
 	Attempts []*AttemptClassCount `json:"attempts"`
 	// What waits in the queues.
 	Queues []*Queue `json:"queues"`
+	// What tasks came to over a stretch of time, from counts that are kept: seldom more than ten seconds behind.
+	Tasks     *TaskStatistics `json:"tasks"`
+	AccountID uuid.UUID       `json:"-"`
 }
 
 // What can be watched, over graphql-transport-ws.
@@ -1534,6 +1871,62 @@ type SyncOffersPayload struct {
 	OfferSync *order.OfferSync `json:"offerSync,omitempty"`
 	// What is wrong with the input.
 	UserErrors []*order.Fault `json:"userErrors"`
+}
+
+// What went wrong with a run.
+type TaskError struct {
+	// What kind of failure it was.
+	Class task.ErrorClass `json:"class"`
+	// What it was, for people: at most 2,000 bytes.
+	Message string `json:"message"`
+	// Where in the code a panic came from; null for every other failure.
+	Stack *string `json:"stack,omitempty"`
+}
+
+// How many tasks met a failure.
+type TaskErrorClassCount struct {
+	// Which.
+	Class task.ErrorClass `json:"class"`
+	// How many.
+	Count int `json:"count"`
+}
+
+// What some tasks came to.
+type TaskFigures struct {
+	// How many came into their queues.
+	Enqueued int `json:"enqueued"`
+	// How many were finished.
+	Finished int `json:"finished"`
+	// How many of these did what they should.
+	Succeeded int `json:"succeeded"`
+	// How many were given up.
+	Failed int `json:"failed"`
+	// How many somebody ended.
+	Revoked int `json:"revoked"`
+	// How many were finished in a second.
+	FinishedPerSecond float64 `json:"finishedPerSecond"`
+	// From when a run was due until it began; null where none began.
+	WaitingTime *Percentiles `json:"waitingTime,omitempty"`
+	// How long runs took; null where none began.
+	Duration *Percentiles `json:"duration,omitempty"`
+	// Tasks that were given up or ended by their last failure; classes that none had are left out.
+	Failures []*TaskErrorClassCount `json:"failures"`
+}
+
+// What tasks came to in a part of a stretch of time.
+type TaskPoint struct {
+	// When the part begins.
+	At time.Time `json:"at"`
+	// How many came into their queues.
+	Enqueued int `json:"enqueued"`
+	// How many were finished.
+	Finished int `json:"finished"`
+	// How many of these were given up.
+	Failed int `json:"failed"`
+	// From when a run was due until it began: nine in ten do not exceed it; null where none began.
+	WaitingTimeP90 *time.Duration `json:"waitingTimeP90,omitempty"`
+	// How long runs took: nine in ten do not exceed it; null where none began.
+	DurationP90 *time.Duration `json:"durationP90,omitempty"`
 }
 
 // A page of tasks.
@@ -1560,18 +1953,50 @@ type TaskResultEdge struct {
 type TaskResultFilter struct {
 	// One of these kinds.
 	Kind []task.Kind `json:"kind,omitempty"`
+	// Of a schedule that had this name then.
+	Name *string `json:"name,omitempty"`
 	// One of these states.
 	State []task.State `json:"state,omitempty"`
 	// In this queue.
 	Queue *string `json:"queue,omitempty"`
+	// Of one of these priorities.
+	Priority []int `json:"priority,omitempty"`
+	// Begun by this schedule.
+	ScheduleID *uuid.UUID `json:"scheduleId,omitempty"`
 	// About this order.
 	OrderID *uuid.UUID `json:"orderId,omitempty"`
 	// About this fulfillment.
 	FulfillmentID *uuid.UUID `json:"fulfillmentId,omitempty"`
 	// About this provider.
 	ProviderID *uuid.UUID `json:"providerId,omitempty"`
+	// Run by this worker process.
+	WorkerID *uuid.UUID `json:"workerId,omitempty"`
 	// Whether it failed for good.
 	IsDead *bool `json:"isDead,omitempty"`
+	// That met one of these failures the last time.
+	ErrorClass []task.ErrorClass `json:"errorClass,omitempty"`
+	// Of this trace.
+	TraceID *string `json:"traceId,omitempty"`
+	// With at least so many runs begun.
+	AttemptsAtLeast *int `json:"attemptsAtLeast,omitempty"`
+	// With all of these words, or words that begin so, in its error or result; what is no letter or digit parts words.
+	Search *string `json:"search,omitempty"`
+	// Put into its queue at this moment or later, to the millisecond.
+	EnqueuedAfter *time.Time `json:"enqueuedAfter,omitempty"`
+	// Put into its queue before, to the millisecond.
+	EnqueuedBefore *time.Time `json:"enqueuedBefore,omitempty"`
+	// Begun at this moment or later.
+	StartedAfter *time.Time `json:"startedAfter,omitempty"`
+	// Begun before.
+	StartedBefore *time.Time `json:"startedBefore,omitempty"`
+	// Finished at this moment or later.
+	FinishedAfter *time.Time `json:"finishedAfter,omitempty"`
+	// Finished before.
+	FinishedBefore *time.Time `json:"finishedBefore,omitempty"`
+	// Whose latest run took at least so long.
+	DurationAtLeast *time.Duration `json:"durationAtLeast,omitempty"`
+	// Whose latest run waited at least so long.
+	WaitingTimeAtLeast *time.Duration `json:"waitingTimeAtLeast,omitempty"`
 }
 
 // How tasks are sorted.
@@ -1580,6 +2005,24 @@ type TaskResultSort struct {
 	Field TaskResultSortField `json:"field"`
 	// In which direction.
 	Direction SortDirection `json:"direction"`
+}
+
+// What tasks came to over a stretch of time.
+type TaskStatistics struct {
+	// From when, inclusive.
+	From time.Time `json:"from"`
+	// Until when, exclusive: what was finished later is not counted yet.
+	Until time.Time `json:"until"`
+	// All tasks.
+	Total *TaskFigures `json:"total"`
+	// By queue.
+	Queues []*QueueFigures `json:"queues"`
+	// By kind.
+	Kinds []*KindFigures `json:"kinds"`
+	// By provider; tasks that are about none are left out.
+	Providers []*ProviderFigures `json:"providers"`
+	// The stretch in equal parts, in their order, for charts: at most 60.
+	Points []*TaskPoint `json:"points"`
 }
 
 // What changes about an offer. What is left out stays as it is.
@@ -1684,6 +2127,50 @@ type UpdateProviderPayload struct {
 	UserErrors []*order.Fault `json:"userErrors"`
 }
 
+// What changes of a schedule. What is left out stays as it is.
+type UpdateScheduleInput struct {
+	// The schedule's id.
+	ID uuid.UUID `json:"id"`
+	// 1 to 200 characters; unique per account.
+	Name *string `json:"name,omitempty"`
+	// What kind of rule it is.
+	Rule *schedule.Kind `json:"rule,omitempty"`
+	// Of INTERVAL and AFTER_COMPLETION: at least PT1S.
+	Every *time.Duration `json:"every,omitempty"`
+	// Of CRON: five fields, or @hourly, @daily, @weekly, @monthly, @yearly.
+	Cron *string `json:"cron,omitempty"`
+	// Of CRON: an IANA name; null: UTC.
+	TimeZone graphql.Omittable[*string] `json:"timeZone,omitempty"`
+	// Nothing fires before; null: no such bound.
+	StartsAt graphql.Omittable[*time.Time] `json:"startsAt,omitempty"`
+	// Nothing fires at this moment or after; null: no such bound.
+	EndsAt graphql.Omittable[*time.Time] `json:"endsAt,omitempty"`
+	// It ends after so many runs, those that were counted; null: no limit.
+	MaxRuns graphql.Omittable[*int] `json:"maxRuns,omitempty"`
+	// Runs begin up to so long after their slots; null: at once.
+	Jitter graphql.Omittable[*time.Duration] `json:"jitter,omitempty"`
+	// With which arguments: a JSON object, see ScheduleAction.
+	Arguments json.RawMessage `json:"arguments,omitempty"`
+	// Into which queue its runs go.
+	Queue *string `json:"queue,omitempty"`
+	// Of its runs, from 0 to 9, higher first.
+	Priority *int `json:"priority,omitempty"`
+	// What happens to a slot that is due while an earlier run is not over.
+	Overlap *schedule.Overlap `json:"overlap,omitempty"`
+	// What happens to slots that nobody was there to fire in time.
+	Misfire *schedule.Misfire `json:"misfire,omitempty"`
+	// How many of these RUN_ALL runs, the latest ones: 1 to 1,000.
+	MisfireLimit *int `json:"misfireLimit,omitempty"`
+}
+
+// What became of updateSchedule.
+type UpdateSchedulePayload struct {
+	// The schedule as it is now; null where it was refused.
+	Schedule *Schedule `json:"schedule,omitempty"`
+	// What is wrong with the input.
+	UserErrors []*order.Fault `json:"userErrors"`
+}
+
 // A page of users.
 type UserConnection struct {
 	// The users of this page.
@@ -1749,12 +2236,16 @@ type Worker struct {
 	Version string `json:"version"`
 	// Which queues it serves.
 	Queues []string `json:"queues"`
+	// How it stands.
+	State WorkerState `json:"state"`
 	// How many tasks it runs.
 	Running int `json:"running"`
 	// When it began.
 	StartedAt time.Time `json:"startedAt"`
 	// When it last gave a sign of life.
 	HeartbeatAt time.Time `json:"heartbeatAt"`
+	// When somebody asked it to take no more tasks; null: nobody did.
+	DrainAskedAt *time.Time `json:"drainAskedAt,omitempty"`
 }
 
 // What API keys can be sorted by.
@@ -2275,16 +2766,19 @@ const (
 	ScheduleSortFieldName ScheduleSortField = "NAME"
 	// When they were added.
 	ScheduleSortFieldCreatedAt ScheduleSortField = "CREATED_AT"
+	// When they fire next. Those that do not are left out.
+	ScheduleSortFieldNextAt ScheduleSortField = "NEXT_AT"
 )
 
 var AllScheduleSortField = []ScheduleSortField{
 	ScheduleSortFieldName,
 	ScheduleSortFieldCreatedAt,
+	ScheduleSortFieldNextAt,
 }
 
 func (e ScheduleSortField) IsValid() bool {
 	switch e {
-	case ScheduleSortFieldName, ScheduleSortFieldCreatedAt:
+	case ScheduleSortFieldName, ScheduleSortFieldCreatedAt, ScheduleSortFieldNextAt:
 		return true
 	}
 	return false
@@ -2438,21 +2932,109 @@ func (e SortDirection) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// What tasks can be sorted by.
+// A stretch of time that statistics are about.
+type StatisticsWindow string
+
+const (
+	// A minute.
+	StatisticsWindowMinute1 StatisticsWindow = "MINUTE_1"
+	// Five minutes.
+	StatisticsWindowMinutes5 StatisticsWindow = "MINUTES_5"
+	// A quarter of an hour.
+	StatisticsWindowMinutes15 StatisticsWindow = "MINUTES_15"
+	// An hour.
+	StatisticsWindowHour1 StatisticsWindow = "HOUR_1"
+	// Six hours.
+	StatisticsWindowHours6 StatisticsWindow = "HOURS_6"
+	// A day.
+	StatisticsWindowDay1 StatisticsWindow = "DAY_1"
+	// Seven days.
+	StatisticsWindowDays7 StatisticsWindow = "DAYS_7"
+	// Thirty days.
+	StatisticsWindowDays30 StatisticsWindow = "DAYS_30"
+)
+
+var AllStatisticsWindow = []StatisticsWindow{
+	StatisticsWindowMinute1,
+	StatisticsWindowMinutes5,
+	StatisticsWindowMinutes15,
+	StatisticsWindowHour1,
+	StatisticsWindowHours6,
+	StatisticsWindowDay1,
+	StatisticsWindowDays7,
+	StatisticsWindowDays30,
+}
+
+func (e StatisticsWindow) IsValid() bool {
+	switch e {
+	case StatisticsWindowMinute1, StatisticsWindowMinutes5, StatisticsWindowMinutes15, StatisticsWindowHour1, StatisticsWindowHours6, StatisticsWindowDay1, StatisticsWindowDays7, StatisticsWindowDays30:
+		return true
+	}
+	return false
+}
+
+func (e StatisticsWindow) String() string {
+	return string(e)
+}
+
+func (e *StatisticsWindow) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = StatisticsWindow(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid StatisticsWindow", str)
+	}
+	return nil
+}
+
+func (e StatisticsWindow) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *StatisticsWindow) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e StatisticsWindow) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What tasks can be sorted by. Those that have no such time are left out.
 type TaskResultSortField string
 
 const (
 	// When they were put into their queues, to the millisecond.
 	TaskResultSortFieldEnqueuedAt TaskResultSortField = "ENQUEUED_AT"
+	// When their latest runs began.
+	TaskResultSortFieldStartedAt TaskResultSortField = "STARTED_AT"
+	// When they were finished.
+	TaskResultSortFieldFinishedAt TaskResultSortField = "FINISHED_AT"
+	// How long their latest runs took.
+	TaskResultSortFieldDuration TaskResultSortField = "DURATION"
+	// How long their latest runs waited. Of tasks that are finished.
+	TaskResultSortFieldWaitingTime TaskResultSortField = "WAITING_TIME"
 )
 
 var AllTaskResultSortField = []TaskResultSortField{
 	TaskResultSortFieldEnqueuedAt,
+	TaskResultSortFieldStartedAt,
+	TaskResultSortFieldFinishedAt,
+	TaskResultSortFieldDuration,
+	TaskResultSortFieldWaitingTime,
 }
 
 func (e TaskResultSortField) IsValid() bool {
 	switch e {
-	case TaskResultSortFieldEnqueuedAt:
+	case TaskResultSortFieldEnqueuedAt, TaskResultSortFieldStartedAt, TaskResultSortFieldFinishedAt, TaskResultSortFieldDuration, TaskResultSortFieldWaitingTime:
 		return true
 	}
 	return false
@@ -2546,6 +3128,70 @@ func (e *UserSortField) UnmarshalJSON(b []byte) error {
 }
 
 func (e UserSortField) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// How a worker process stands.
+type WorkerState string
+
+const (
+	// It takes tasks.
+	WorkerStateRunning WorkerState = "RUNNING"
+	// It takes no more, and runs what it has.
+	WorkerStateDraining WorkerState = "DRAINING"
+	// It takes no more, and runs none.
+	WorkerStateDrained WorkerState = "DRAINED"
+	// It gave no sign of life for a term: what it ran is others' now.
+	WorkerStateSilent WorkerState = "SILENT"
+)
+
+var AllWorkerState = []WorkerState{
+	WorkerStateRunning,
+	WorkerStateDraining,
+	WorkerStateDrained,
+	WorkerStateSilent,
+}
+
+func (e WorkerState) IsValid() bool {
+	switch e {
+	case WorkerStateRunning, WorkerStateDraining, WorkerStateDrained, WorkerStateSilent:
+		return true
+	}
+	return false
+}
+
+func (e WorkerState) String() string {
+	return string(e)
+}
+
+func (e *WorkerState) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = WorkerState(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid WorkerState", str)
+	}
+	return nil
+}
+
+func (e WorkerState) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *WorkerState) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e WorkerState) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -26,6 +26,7 @@ const (
 	BulkRetryFulfillments BulkKind = "RETRY_FULFILLMENTS"
 	BulkEnableOffers      BulkKind = "ENABLE_OFFERS"
 	BulkDisableOffers     BulkKind = "DISABLE_OFFERS"
+	BulkRetryTasks        BulkKind = "RETRY_TASKS"
 )
 
 // BulkState is where a mass change stands.

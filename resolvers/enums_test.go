@@ -48,11 +48,15 @@ func TestEnumerationsAreTheCores(t *testing.T) {
 
 		"RoutingLateAction": {"routing", "LateAction"}, "RoutingPolicyState": {"routing", "State"}, "RoutingScorerKind": {"routing", "Kind"},
 
-		"ScheduleRule":  {"schedule", "Kind"},
-		"TaskKind":      {"task", "Kind"},
-		"TaskState":     {"task", "State"},
-		"UserErrorCode": {"order", "Code"},
-		"Weekday":       {"order", "Weekday"},
+		"ScheduleMisfire": {"schedule", "Misfire"},
+		"ScheduleOverlap": {"schedule", "Overlap"},
+		"ScheduleRule":    {"schedule", "Kind"},
+		"ScheduleStatus":  {"schedule", "Status"},
+		"TaskErrorClass":  {"task", "ErrorClass"},
+		"TaskKind":        {"task", "Kind"},
+		"TaskState":       {"task", "State"},
+		"UserErrorCode":   {"order", "Code"},
+		"Weekday":         {"order", "Weekday"},
 	} {
 		if diff := cmp.Diff(constantsOf(t, core.folder, core.typeName), values(enumeration)); diff != "" {
 			t.Errorf("%s (-%s.%s +schema):\n%s", enumeration, core.folder, core.typeName, diff)

@@ -54,9 +54,17 @@ func shownSchedule(s *schedule.Schedule) *graph.Schedule {
 		return nil
 	}
 	shown := &graph.Schedule{
-		ID: s.ID, Name: s.Name, Rule: s.Rule.Kind, TaskKind: task.Kind(s.TaskKind), Arguments: s.Arguments,
-		IsEnabled: s.Enabled, IsSystem: s.System, StartsAt: s.Rule.StartsAt, EndsAt: s.Rule.EndsAt, NextAt: s.NextAt,
-		LastSlot: s.LastSlot, Runs: int(s.Runs), CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+		Stored: s, ID: s.ID, Name: s.Name, Rule: s.Rule.Kind, Action: task.Kind(s.TaskKind), Arguments: s.Arguments,
+		Queue: s.Queue, Priority: s.Priority, Overlap: s.Overlap, Misfire: s.Misfire, MisfireLimit: s.MisfireLimit,
+		Status: s.Status(), IsEnabled: s.Enabled, IsSystem: s.System, StartsAt: s.Rule.StartsAt, EndsAt: s.Rule.EndsAt,
+		NextAt: s.NextAt, QueuedSlot: s.QueuedSlot, RunCount: int(s.Runs), SkippedCount: int(s.Skipped),
+		MissedCount: int(s.Missed), CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+	}
+	if s.Jitter > 0 {
+		shown.Jitter = &s.Jitter
+	}
+	if s.MaxRuns > 0 {
+		shown.MaxRuns = new(int(s.MaxRuns))
 	}
 	if s.Rule.Every > 0 {
 		shown.Every = &s.Rule.Every

@@ -1,6 +1,7 @@
 package resolvers
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/google/uuid"
@@ -45,6 +46,18 @@ func taskFilter(f *graph.TaskResultFilter) store.TaskFilter {
 		Kinds: f.Kind, States: f.State, Queue: task.Queue(value(f.Queue)), OrderID: f.OrderID, FulfillmentID: f.FulfillmentID,
 		ProviderID: f.ProviderID, Dead: f.IsDead,
 	}
+}
+
+// Error tells what went wrong with a task the last time.
+func (f taskFields) Error(_ context.Context, t *task.Task) (*graph.TaskError, error) {
+	if t.Error == "" && t.ErrorClass == "" {
+		return nil, nil
+	}
+	failed := &graph.TaskError{Class: cmp.Or(t.ErrorClass, task.ErrorInternal), Message: t.Error}
+	if t.ErrorStack != "" {
+		failed.Stack = &t.ErrorStack
+	}
+	return failed, nil
 }
 
 // Order returns the order that a task is about.

@@ -26,6 +26,10 @@ type (
 	bulkFields        struct{ *Root }
 	bulkRowFields     struct{ *Root }
 	taskFields        struct{ *Root }
+	scheduleFields    struct{ *Root }
+	runFields         struct{ *Root }
+	statisticsFields  struct{ *Root }
+	figuresFields     struct{ *Root }
 	sessionFields     struct{ *Root }
 	viewerFields      struct{ *Root }
 )
@@ -101,3 +105,15 @@ func (r *Root) Session() graph.SessionResolver { return sessionFields{r} }
 
 // Viewer answers the fields of Viewer.
 func (r *Root) Viewer() graph.ViewerResolver { return viewerFields{r} }
+
+// Schedule answers the fields of Schedule.
+func (r *Root) Schedule() graph.ScheduleResolver { return scheduleFields{r} }
+
+// ScheduleRun answers the fields of ScheduleRun.
+func (r *Root) ScheduleRun() graph.ScheduleRunResolver { return runFields{r} }
+
+// Statistics answers the fields of Statistics.
+func (r *Root) Statistics() graph.StatisticsResolver { return statisticsFields{r} }
+
+// ProviderFigures answers the fields of ProviderFigures.
+func (r *Root) ProviderFigures() graph.ProviderFiguresResolver { return figuresFields{r} }

@@ -193,7 +193,7 @@ func (w world) tasks(b *pgx.Batch, o int) {
 		VALUES ($1, $2, 'DISPATCH', 'dispatch', 1, 'PENDING', $3, $4, $5, $5)`,
 		w.id(id.Task, 2*o), accountID(w.account), w.id(id.Order, o), w.id(id.Fulfillment, 2*o), w.at(o))
 	b.Queue(`INSERT INTO task_results (id, account_id, kind, queue, priority, state, dead, error, order_id, fulfillment_id, schedule_id,
-			attempt, max_attempts, enqueued_at, started_at, finished_at)
-		VALUES ($1, $2, 'DISPATCH', 'dispatch', 1, 'FAILURE', true, 'no', $3, $4, $5, 25, 25, $6, $6, $6)`,
+			attempt, max_attempts, due_at, enqueued_at, started_at, finished_at)
+		VALUES ($1, $2, 'DISPATCH', 'dispatch', 1, 'FAILURE', true, 'no', $3, $4, $5, 25, 25, $6, $6, $6, $6)`,
 		w.id(id.Task, 2*o+1), accountID(w.account), w.id(id.Order, o), w.id(id.Fulfillment, 2*o), w.id(id.Schedule, 0), w.at(o))
 }

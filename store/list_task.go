@@ -59,6 +59,7 @@ type taskRow struct {
 	ID            uuid.UUID
 	AccountID     uuid.UUID
 	Kind          string
+	Name          string
 	Queue         string
 	Priority      int16
 	State         string
@@ -66,38 +67,44 @@ type taskRow struct {
 	Arguments     json.RawMessage
 	Result        json.RawMessage
 	Error         string
+	ErrorClass    string
+	ErrorStack    string
 	OrderID       *uuid.UUID
 	FulfillmentID *uuid.UUID
 	ProviderID    *uuid.UUID
 	ScheduleID    *uuid.UUID
 	WorkerID      *uuid.UUID
-	DueAt         *time.Time
+	TraceID       string
+	DueAt         time.Time
 	Attempt       int32
 	MaxAttempts   int32
 	EnqueuedAt    time.Time
 	StartedAt     *time.Time
 	FinishedAt    *time.Time
+	RevokeAsked   bool
 }
 
 const allTasks = `(
-    SELECT id, account_id, kind, queue, priority, state, false AS dead, arguments, NULL::jsonb AS result,
-        last_error AS error, order_id, fulfillment_id, provider_id, schedule_id, worker_id, due_at, attempt,
-        max_attempts, enqueued_at, started_at, NULL::timestamptz AS finished_at
+    SELECT id, account_id, kind, name, queue, priority, state, false AS dead, arguments, NULL::jsonb AS result,
+        last_error AS error, error_class, error_stack, order_id, fulfillment_id, provider_id, schedule_id, worker_id,
+        trace_id, due_at, attempt, max_attempts, enqueued_at, started_at, NULL::timestamptz AS finished_at,
+        EXISTS (SELECT FROM task_revocations r WHERE r.task_id = tasks.id) AS revoke_asked
     FROM tasks
     UNION ALL
-    SELECT id, account_id, kind, queue, priority, state, dead, arguments, result,
-        error, order_id, fulfillment_id, provider_id, schedule_id, worker_id, NULL::timestamptz, attempt,
-        max_attempts, enqueued_at, started_at, finished_at
+    SELECT id, account_id, kind, name, queue, priority, state, dead, arguments, result,
+        error, error_class, error_stack, order_id, fulfillment_id, provider_id, schedule_id, worker_id,
+        trace_id, due_at, attempt, max_attempts, enqueued_at, started_at, finished_at, false
     FROM task_results)`
 
 func listedTaskOf(row taskRow) *task.Task {
 	return &task.Task{
-		ID: row.ID, AccountID: row.AccountID, Kind: task.Kind(row.Kind), Queue: task.Queue(row.Queue),
+		ID: row.ID, AccountID: row.AccountID, Kind: task.Kind(row.Kind), Name: row.Name, Queue: task.Queue(row.Queue),
+		ErrorClass: task.ErrorClass(row.ErrorClass), ErrorStack: row.ErrorStack, TraceID: row.TraceID,
 		Priority: int(row.Priority), State: task.State(row.State), Dead: row.Dead, Arguments: row.Arguments,
 		Result: row.Result, Error: row.Error, OrderID: row.OrderID, FulfillmentID: row.FulfillmentID,
-		ProviderID: row.ProviderID, ScheduleID: row.ScheduleID, WorkerID: row.WorkerID, DueAt: value(utc(row.DueAt)),
+		ProviderID: row.ProviderID, ScheduleID: row.ScheduleID, WorkerID: row.WorkerID, DueAt: row.DueAt.UTC(),
 		Attempt: int(row.Attempt), MaxAttempts: int(row.MaxAttempts), EnqueuedAt: row.EnqueuedAt.UTC(),
-		StartedAt: utc(row.StartedAt), FinishedAt: utc(row.FinishedAt),
+		StartedAt: utc(row.StartedAt), FinishedAt: utc(row.FinishedAt), RevokeAsked: row.RevokeAsked,
 	}
 }
 

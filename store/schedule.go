@@ -18,8 +18,12 @@ func scheduleOf(row db.Schedule) schedule.Schedule {
 			Kind: schedule.Kind(row.Rule), Every: milliseconds(row.EveryMs), Cron: row.Cron, TimeZone: row.TimeZone,
 			StartsAt: utc(row.StartsAt), EndsAt: utc(row.EndsAt),
 		},
-		TaskKind: row.TaskKind, Arguments: row.Arguments, Enabled: row.Enabled, System: row.System,
-		NextAt: utc(row.NextAt), LastSlot: utc(row.LastSlot), Runs: row.Runs, CreatedAt: row.CreatedAt.UTC(),
+		MaxRuns: row.MaxRuns, Jitter: milliseconds(row.JitterMs), Overlap: schedule.Overlap(row.Overlap),
+		Misfire: schedule.Misfire(row.Misfire), MisfireLimit: int(row.MisfireLimit),
+		TaskKind: row.TaskKind, Arguments: row.Arguments, Queue: row.Queue, Priority: int(row.Priority),
+		Enabled: row.Enabled, System: row.System, NextAt: utc(row.NextAt), QueuedSlot: utc(row.QueuedSlot), Awaits: row.Awaits,
+		LastSlot: utc(row.LastSlot), Runs: row.Runs, Skipped: row.Skipped, Missed: row.Missed, OrderID: row.OrderID,
+		ProviderID: row.ProviderID, CreatedBy: row.CreatedBy, TestMode: row.TestMode, CreatedAt: row.CreatedAt.UTC(),
 		UpdatedAt: row.UpdatedAt.UTC(),
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/boostress/boostress/internal/request"
 	"github.com/boostress/boostress/store/internal/db"
 	"github.com/boostress/boostress/task"
 )
@@ -21,6 +22,8 @@ type TaskEnd struct {
 	Dead   bool       // of FAILURE: no attempt is left
 	Result json.RawMessage
 	Error  string
+	Class  task.ErrorClass // of Error
+	Stack  string          // of a panic
 }
 
 // TaskRetry says when a task runs again.
@@ -28,12 +31,15 @@ type TaskRetry struct {
 	Task   task.Task
 	DueAt  time.Time
 	Error  string
-	Refund bool // the run does not count as an attempt: it waited, or never started
+	Class  task.ErrorClass // of Error
+	Stack  string          // of a panic
+	Refund bool            // the run does not count as an attempt: it waited, or never started
 }
 
 // TaskInsert adds tasks and returns them as stored. The transaction's time takes the place of a zero DueAt, 25 that of
-// a zero MaxAttempts. Tasks whose unique key another one holds are left out of the answer. Only those with AnnouncedAt
-// are to be announced after the commit: the sweeper sees to the others.
+// a zero MaxAttempts, the trace that ctx carries that of an empty TraceID. Tasks whose unique key another one holds are
+// left out of the answer. Only those with AnnouncedAt are to be announced after the commit: the sweeper sees to the
+// others.
 func (t *Tx) TaskInsert(ctx context.Context, tasks []task.Task) ([]task.Task, error) {
 	if len(tasks) == 0 {
 		return nil, nil
@@ -42,6 +48,9 @@ func (t *Tx) TaskInsert(ctx context.Context, tasks []task.Task) ([]task.Task, er
 	for i := range fresh {
 		one := &fresh[i]
 		one.State, one.EnqueuedAt, one.Attempt = task.Pending, t.Now, 0
+		if one.TraceID == "" {
+			one.TraceID = request.TraceID(ctx)
+		}
 		if one.DueAt.IsZero() {
 			one.DueAt = t.Now
 		}
@@ -73,6 +82,7 @@ func taskColumns(tasks []task.Task, now time.Time) db.TaskInsertParams {
 		Ids:            column(tasks, func(one task.Task) uuid.UUID { return one.ID }),
 		AccountIds:     column(tasks, func(one task.Task) uuid.UUID { return one.AccountID }),
 		Kinds:          column(tasks, func(one task.Task) string { return string(one.Kind) }),
+		Names:          column(tasks, func(one task.Task) string { return one.Name }),
 		Queues:         column(tasks, func(one task.Task) string { return string(one.Queue) }),
 		Priorities:     column(tasks, func(one task.Task) int16 { return int16(one.Priority) }), //nolint:gosec // 0 to 9
 		Arguments:      column(tasks, func(one task.Task) string { return textOfJSON(one.Arguments) }),
@@ -81,6 +91,7 @@ func taskColumns(tasks []task.Task, now time.Time) db.TaskInsertParams {
 		ProviderIds:    column(tasks, func(one task.Task) string { return textOfID(one.ProviderID) }),
 		ScheduleIds:    column(tasks, func(one task.Task) string { return textOfID(one.ScheduleID) }),
 		UniqueKeys:     column(tasks, func(one task.Task) string { return one.UniqueKey }),
+		TraceIds:       column(tasks, func(one task.Task) string { return one.TraceID }),
 		DueAts:         column(tasks, func(one task.Task) time.Time { return one.DueAt }),
 		MaxAttempts:    column(tasks, func(one task.Task) int32 { return int32(one.MaxAttempts) }), //nolint:gosec // small
 	}
@@ -124,6 +135,8 @@ func (t *Tx) TaskFinish(ctx context.Context, ends []TaskEnd) ([]task.Task, error
 		Deads:   column(ends, func(e TaskEnd) bool { return e.Dead }),
 		Results: column(ends, func(e TaskEnd) string { return textOfJSON(e.Result) }),
 		Errors:  column(ends, func(e TaskEnd) string { return e.Error }),
+		Classes: column(ends, func(e TaskEnd) string { return string(e.Class) }),
+		Stacks:  column(ends, func(e TaskEnd) string { return e.Stack }),
 	})
 	if err != nil {
 		return nil, domainError("finish tasks", err)
@@ -135,7 +148,8 @@ func (t *Tx) TaskFinish(ctx context.Context, ends []TaskEnd) ([]task.Task, error
 			continue
 		}
 		result, now := end.Task, t.Now
-		result.State, result.Dead, result.Result, result.Error = end.State, end.Dead, end.Result, end.Error
+		result.State, result.Dead, result.Result = end.State, end.Dead, end.Result
+		result.Error, result.ErrorClass, result.ErrorStack = end.Error, end.Class, end.Stack
 		result.FinishedAt = &now
 		results = append(results, result)
 	}
@@ -161,6 +175,8 @@ func (t *Tx) TaskReschedule(ctx context.Context, retries []TaskRetry) (map[uuid.
 		Tokens:  column(retries, func(r TaskRetry) uuid.UUID { return r.Task.Token }),
 		DueAts:  column(retries, func(r TaskRetry) time.Time { return r.DueAt }),
 		Errors:  column(retries, func(r TaskRetry) string { return r.Error }),
+		Classes: column(retries, func(r TaskRetry) string { return string(r.Class) }),
+		Stacks:  column(retries, func(r TaskRetry) string { return r.Stack }),
 		Refunds: column(retries, func(r TaskRetry) bool { return r.Refund }),
 	})
 	if err != nil {
@@ -182,7 +198,7 @@ func (t *Tx) TaskTakeBack(ctx context.Context, term time.Duration, limit int) ([
 			State: row.State, Arguments: row.Arguments, OrderID: row.OrderID, FulfillmentID: row.FulfillmentID,
 			ProviderID: row.ProviderID, ScheduleID: row.ScheduleID, UniqueKey: row.UniqueKey, DueAt: row.DueAt,
 			Attempt: row.Attempt, MaxAttempts: row.MaxAttempts, LastError: row.LastError, EnqueuedAt: row.EnqueuedAt,
-			StartedAt: row.StartedAt,
+			StartedAt: row.StartedAt, Name: row.Name, TraceID: row.TraceID, ErrorClass: row.ErrorClass,
 		})
 		taken.WorkerID, taken.Token = row.OldWorkerID, value(row.OldToken)
 		return taken

@@ -7,8 +7,9 @@ import (
 
 func taskOf(row db.Task) task.Task {
 	return task.Task{
-		ID: row.ID, AccountID: row.AccountID, Kind: task.Kind(row.Kind), Queue: task.Queue(row.Queue),
+		ID: row.ID, AccountID: row.AccountID, Kind: task.Kind(row.Kind), Name: row.Name, Queue: task.Queue(row.Queue),
 		Priority: int(row.Priority), State: task.State(row.State), Arguments: row.Arguments, Error: row.LastError,
+		ErrorClass: task.ErrorClass(row.ErrorClass), ErrorStack: row.ErrorStack, TraceID: row.TraceID,
 		OrderID: row.OrderID, FulfillmentID: row.FulfillmentID, ProviderID: row.ProviderID, ScheduleID: row.ScheduleID,
 		UniqueKey: value(row.UniqueKey), DueAt: row.DueAt.UTC(), AnnouncedAt: utc(row.AnnouncedAt),
 		Attempt: int(row.Attempt), MaxAttempts: int(row.MaxAttempts), WorkerID: row.WorkerID,
@@ -19,8 +20,9 @@ func taskOf(row db.Task) task.Task {
 func taskResultOf(row db.TaskResult) task.Task {
 	finished := row.FinishedAt.UTC()
 	return task.Task{
-		ID: row.ID, AccountID: row.AccountID, Kind: task.Kind(row.Kind), Queue: task.Queue(row.Queue),
+		ID: row.ID, AccountID: row.AccountID, Kind: task.Kind(row.Kind), Name: row.Name, Queue: task.Queue(row.Queue),
 		Priority: int(row.Priority), State: task.State(row.State), Dead: row.Dead, Arguments: row.Arguments,
+		ErrorClass: task.ErrorClass(row.ErrorClass), ErrorStack: row.ErrorStack, TraceID: row.TraceID, DueAt: row.DueAt.UTC(),
 		Result: row.Result, Error: row.Error, OrderID: row.OrderID, FulfillmentID: row.FulfillmentID,
 		ProviderID: row.ProviderID, ScheduleID: row.ScheduleID, Attempt: int(row.Attempt),
 		MaxAttempts: int(row.MaxAttempts), WorkerID: row.WorkerID, EnqueuedAt: row.EnqueuedAt.UTC(),

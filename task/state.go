@@ -5,7 +5,7 @@ import "slices"
 // transitions says which state may follow which. Finished tasks are records: their states are final.
 var transitions = map[State][]State{
 	Pending: {Started, Revoked},
-	Started: {Success, Failure, Retry, Pending}, // PENDING again where the run never began
+	Started: {Success, Failure, Retry, Revoked, Pending}, // PENDING again where the run never began
 	Retry:   {Started, Revoked},
 	Success: {},
 	Failure: {},

@@ -161,9 +161,9 @@ func (s *Sweeper) measure(ctx context.Context) error {
 	return err
 }
 
-// partitionDays is how far ahead the results' partitions are made.
-const partitionDays = 7
+// partitionsAhead is how far ahead the results' partitions are made.
+const partitionsAhead = 3 * 24 * time.Hour
 
 func (s *Sweeper) partition(ctx context.Context) error {
-	return s.Store.TaskResultPartitions(ctx, failpoint.Now(), partitionDays)
+	return s.Store.TaskResultPartitions(ctx, failpoint.Now(), partitionsAhead)
 }

@@ -39,10 +39,10 @@ WITH revoked AS (
         FOR UPDATE SKIP LOCKED)
     RETURNING t.*
 )
-INSERT INTO task_results (id, account_id, kind, queue, priority, state, arguments, error, attempt, max_attempts,
-    enqueued_at, started_at, finished_at)
-SELECT id, account_id, kind, queue, priority, 'REVOKED', arguments, last_error, attempt, max_attempts, enqueued_at,
-    started_at, @now::timestamptz
+INSERT INTO task_results (id, account_id, kind, name, queue, priority, state, arguments, error, error_class, error_stack,
+    trace_id, attempt, max_attempts, due_at, enqueued_at, started_at, finished_at)
+SELECT id, account_id, kind, name, queue, priority, 'REVOKED', arguments, last_error, error_class, error_stack, trace_id,
+    attempt, max_attempts, due_at, enqueued_at, started_at, @now::timestamptz
 FROM revoked
 RETURNING *;
 

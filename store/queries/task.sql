@@ -1,20 +1,20 @@
 -- name: TaskInsert :many
 -- Due tasks count as announced at the transaction's time, but for those of a crowded account, which are parked, and
 -- those of a paused queue. Rows whose unique key is taken are left out of the answer.
-INSERT INTO tasks (id, account_id, kind, queue, priority, arguments, order_id, fulfillment_id, provider_id, schedule_id,
-    unique_key, due_at, announced_at, parked, max_attempts, enqueued_at)
-SELECT u.id, u.account_id, u.kind, u.queue, u.priority, u.arguments::jsonb, u.order_id::uuid, u.fulfillment_id::uuid,
-    u.provider_id::uuid, u.schedule_id::uuid, u.unique_key, u.due_at,
+INSERT INTO tasks (id, account_id, kind, name, queue, priority, arguments, order_id, fulfillment_id, provider_id,
+    schedule_id, unique_key, trace_id, due_at, announced_at, parked, max_attempts, enqueued_at)
+SELECT u.id, u.account_id, u.kind, u.name, u.queue, u.priority, u.arguments::jsonb, u.order_id::uuid,
+    u.fulfillment_id::uuid, u.provider_id::uuid, u.schedule_id::uuid, u.unique_key, u.trace_id, u.due_at,
     CASE WHEN u.due_at <= @now::timestamptz AND c.account_id IS NULL AND p.queue IS NULL THEN @now::timestamptz END,
     u.due_at <= @now::timestamptz AND c.account_id IS NOT NULL, u.max_attempts, @now::timestamptz
 FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@account_ids::uuid[]) AS account_id, unnest(@kinds::text[]) AS kind,
-        unnest(@queues::text[]) AS queue, unnest(@priorities::smallint[]) AS priority,
+        unnest(@names::text[]) AS name, unnest(@queues::text[]) AS queue, unnest(@priorities::smallint[]) AS priority,
         NULLIF(unnest(@arguments::text[]), '') AS arguments, NULLIF(unnest(@order_ids::text[]), '') AS order_id,
         NULLIF(unnest(@fulfillment_ids::text[]), '') AS fulfillment_id,
         NULLIF(unnest(@provider_ids::text[]), '') AS provider_id,
         NULLIF(unnest(@schedule_ids::text[]), '') AS schedule_id,
-        NULLIF(unnest(@unique_keys::text[]), '') AS unique_key, unnest(@due_ats::timestamptz[]) AS due_at,
-        unnest(@max_attempts::int[]) AS max_attempts) u
+        NULLIF(unnest(@unique_keys::text[]), '') AS unique_key, unnest(@trace_ids::text[]) AS trace_id,
+        unnest(@due_ats::timestamptz[]) AS due_at, unnest(@max_attempts::int[]) AS max_attempts) u
 LEFT JOIN task_crowds c ON c.queue = u.queue AND c.account_id = u.account_id
 LEFT JOIN paused_queues p ON p.queue = u.queue
 ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
@@ -44,24 +44,26 @@ ORDER BY t.id FOR UPDATE OF t;
 WITH u AS (
     SELECT unnest(@ids::uuid[]) AS id, unnest(@tokens::uuid[]) AS token, unnest(@states::text[]) AS end_state,
         unnest(@deads::boolean[]) AS dead, NULLIF(unnest(@results::text[]), '') AS result,
-        unnest(@errors::text[]) AS error
+        unnest(@errors::text[]) AS error, unnest(@classes::text[]) AS error_class, unnest(@stacks::text[]) AS error_stack
 ), ended AS (
     DELETE FROM tasks t USING u WHERE t.id = u.id AND t.claim_token = u.token RETURNING t.*
 )
-INSERT INTO task_results (id, account_id, kind, queue, priority, state, dead, arguments, result, error, order_id,
-    fulfillment_id, provider_id, schedule_id, worker_id, attempt, max_attempts, enqueued_at, started_at, finished_at)
-SELECT e.id, e.account_id, e.kind, e.queue, e.priority, u.end_state, u.dead, e.arguments, u.result::jsonb, u.error,
-    e.order_id, e.fulfillment_id, e.provider_id, e.schedule_id, e.worker_id, e.attempt, e.max_attempts, e.enqueued_at,
-    e.started_at, @now::timestamptz
+INSERT INTO task_results (id, account_id, kind, name, queue, priority, state, dead, arguments, result, error, error_class,
+    error_stack, order_id, fulfillment_id, provider_id, schedule_id, worker_id, trace_id, attempt, max_attempts, due_at,
+    enqueued_at, started_at, finished_at)
+SELECT e.id, e.account_id, e.kind, e.name, e.queue, e.priority, u.end_state, u.dead, e.arguments, u.result::jsonb, u.error,
+    u.error_class, u.error_stack, e.order_id, e.fulfillment_id, e.provider_id, e.schedule_id, e.worker_id, e.trace_id,
+    e.attempt, e.max_attempts, e.due_at, e.enqueued_at, e.started_at, @now::timestamptz
 FROM ended e JOIN u ON u.id = e.id
 RETURNING id;
 
 -- name: TaskReschedule :many
 UPDATE tasks t SET due_at = u.due_at, announced_at = NULL, worker_id = NULL, claim_token = NULL,
-    last_error = u.error, attempt = t.attempt - u.refund::int,
+    last_error = u.error, error_class = u.error_class, error_stack = u.error_stack, attempt = t.attempt - u.refund::int,
     state = CASE WHEN u.refund AND u.error = '' AND t.attempt = 1 THEN 'PENDING' ELSE 'RETRY' END
 FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@tokens::uuid[]) AS token, unnest(@due_ats::timestamptz[]) AS due_at,
-        unnest(@errors::text[]) AS error, unnest(@refunds::boolean[]) AS refund) u
+        unnest(@errors::text[]) AS error, unnest(@classes::text[]) AS error_class, unnest(@stacks::text[]) AS error_stack,
+        unnest(@refunds::boolean[]) AS refund) u
 WHERE t.id = u.id AND t.claim_token = u.token
 RETURNING t.id;
 
@@ -69,7 +71,7 @@ RETURNING t.id;
 -- What is claimed is never parked and was due: the partial index, queue by queue, keeps a backlog out of this. Without
 -- an order, which would have the planner take another index; nobody waits for these locks.
 UPDATE tasks t SET state = 'RETRY', due_at = now(), announced_at = NULL, worker_id = NULL, claim_token = NULL,
-    last_error = 'its worker fell silent'
+    last_error = 'its worker fell silent', error_class = 'LOST', error_stack = ''
 FROM (SELECT c.id, c.worker_id, c.claim_token
       FROM (SELECT unnest(@queues::text[]) AS queue) q
       JOIN tasks c ON c.queue = q.queue AND NOT c.parked AND c.due_at <= now() AND c.claim_token IS NOT NULL
@@ -89,10 +91,12 @@ WITH revoked AS (
         ORDER BY w.id FOR UPDATE SKIP LOCKED))
     RETURNING t.*
 )
-INSERT INTO task_results (id, account_id, kind, queue, priority, state, arguments, error, order_id, fulfillment_id,
-    provider_id, schedule_id, attempt, max_attempts, enqueued_at, started_at, finished_at)
-SELECT id, account_id, kind, queue, priority, 'REVOKED', arguments, last_error, order_id, fulfillment_id, provider_id,
-    schedule_id, attempt, max_attempts, enqueued_at, started_at, @now::timestamptz
+INSERT INTO task_results (id, account_id, kind, name, queue, priority, state, arguments, error, error_class, error_stack,
+    order_id, fulfillment_id, provider_id, schedule_id, trace_id, attempt, max_attempts, due_at, enqueued_at, started_at,
+    finished_at)
+SELECT id, account_id, kind, name, queue, priority, 'REVOKED', arguments, last_error, error_class, error_stack, order_id,
+    fulfillment_id, provider_id, schedule_id, trace_id, attempt, max_attempts, due_at, enqueued_at, started_at,
+    @now::timestamptz
 FROM revoked
 RETURNING *;
 

@@ -237,14 +237,14 @@ WITH revoked AS (
     DELETE FROM tasks t
     WHERE t.id = (SELECT f.id FROM tasks f WHERE f.unique_key = $2::text AND f.claim_token IS NULL
         FOR UPDATE SKIP LOCKED)
-    RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at
+    RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack
 )
-INSERT INTO task_results (id, account_id, kind, queue, priority, state, arguments, error, attempt, max_attempts,
-    enqueued_at, started_at, finished_at)
-SELECT id, account_id, kind, queue, priority, 'REVOKED', arguments, last_error, attempt, max_attempts, enqueued_at,
-    started_at, $1::timestamptz
+INSERT INTO task_results (id, account_id, kind, name, queue, priority, state, arguments, error, error_class, error_stack,
+    trace_id, attempt, max_attempts, due_at, enqueued_at, started_at, finished_at)
+SELECT id, account_id, kind, name, queue, priority, 'REVOKED', arguments, last_error, error_class, error_stack, trace_id,
+    attempt, max_attempts, due_at, enqueued_at, started_at, $1::timestamptz
 FROM revoked
-RETURNING id, account_id, kind, queue, priority, state, dead, arguments, result, error, order_id, fulfillment_id, provider_id, schedule_id, worker_id, attempt, max_attempts, enqueued_at, started_at, finished_at
+RETURNING id, account_id, kind, name, queue, priority, state, dead, arguments, result, error, error_class, error_stack, order_id, fulfillment_id, provider_id, schedule_id, worker_id, trace_id, attempt, max_attempts, due_at, enqueued_at, started_at, finished_at, waiting_us, running_us
 `
 
 // The operation's task, unless it runs.
@@ -261,6 +261,7 @@ func (q *Queries) BulkTaskRevoke(ctx context.Context, now time.Time, uniqueKey s
 			&i.ID,
 			&i.AccountID,
 			&i.Kind,
+			&i.Name,
 			&i.Queue,
 			&i.Priority,
 			&i.State,
@@ -268,16 +269,22 @@ func (q *Queries) BulkTaskRevoke(ctx context.Context, now time.Time, uniqueKey s
 			&i.Arguments,
 			&i.Result,
 			&i.Error,
+			&i.ErrorClass,
+			&i.ErrorStack,
 			&i.OrderID,
 			&i.FulfillmentID,
 			&i.ProviderID,
 			&i.ScheduleID,
 			&i.WorkerID,
+			&i.TraceID,
 			&i.Attempt,
 			&i.MaxAttempts,
+			&i.DueAt,
 			&i.EnqueuedAt,
 			&i.StartedAt,
 			&i.FinishedAt,
+			&i.WaitingUs,
+			&i.RunningUs,
 		); err != nil {
 			return nil, err
 		}

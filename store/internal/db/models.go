@@ -358,24 +358,39 @@ type RoutingPolicy struct {
 }
 
 type Schedule struct {
-	ID        uuid.UUID
-	AccountID uuid.UUID
-	Name      string
-	Rule      string
-	EveryMs   int64
-	Cron      string
-	TimeZone  string
-	TaskKind  string
-	Arguments json.RawMessage
-	Enabled   bool
-	System    bool
-	StartsAt  *time.Time
-	EndsAt    *time.Time
-	NextAt    *time.Time
-	LastSlot  *time.Time
-	Runs      int64
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	ID           uuid.UUID
+	AccountID    uuid.UUID
+	Name         string
+	Rule         string
+	EveryMs      int64
+	Cron         string
+	TimeZone     string
+	TaskKind     string
+	Arguments    json.RawMessage
+	Enabled      bool
+	System       bool
+	StartsAt     *time.Time
+	EndsAt       *time.Time
+	NextAt       *time.Time
+	LastSlot     *time.Time
+	Runs         int64
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	Queue        string
+	Priority     int16
+	MaxRuns      int64
+	JitterMs     int64
+	Overlap      string
+	Misfire      string
+	MisfireLimit int32
+	Awaits       *uuid.UUID
+	QueuedSlot   *time.Time
+	Skipped      int64
+	Missed       int64
+	OrderID      *uuid.UUID
+	ProviderID   *uuid.UUID
+	CreatedBy    string
+	TestMode     bool
 }
 
 type Session struct {
@@ -412,12 +427,17 @@ type Task struct {
 	LastError     string
 	EnqueuedAt    time.Time
 	StartedAt     *time.Time
+	Name          string
+	TraceID       string
+	ErrorClass    string
+	ErrorStack    string
 }
 
 type TaskResult struct {
 	ID            uuid.UUID
 	AccountID     uuid.UUID
 	Kind          string
+	Name          string
 	Queue         string
 	Priority      int16
 	State         string
@@ -425,16 +445,22 @@ type TaskResult struct {
 	Arguments     json.RawMessage
 	Result        json.RawMessage
 	Error         string
+	ErrorClass    string
+	ErrorStack    string
 	OrderID       *uuid.UUID
 	FulfillmentID *uuid.UUID
 	ProviderID    *uuid.UUID
 	ScheduleID    *uuid.UUID
 	WorkerID      *uuid.UUID
+	TraceID       string
 	Attempt       int32
 	MaxAttempts   int32
+	DueAt         time.Time
 	EnqueuedAt    time.Time
 	StartedAt     *time.Time
 	FinishedAt    time.Time
+	WaitingUs     *int64
+	RunningUs     *int64
 }
 
 type User struct {
@@ -448,12 +474,13 @@ type User struct {
 }
 
 type Worker struct {
-	ID          uuid.UUID
-	Host        string
-	Pid         int32
-	Version     string
-	Queues      []string
-	Running     int32
-	StartedAt   time.Time
-	HeartbeatAt time.Time
+	ID           uuid.UUID
+	Host         string
+	Pid          int32
+	Version      string
+	Queues       []string
+	Running      int32
+	StartedAt    time.Time
+	HeartbeatAt  time.Time
+	DrainAskedAt *time.Time
 }

@@ -373,7 +373,7 @@ func (q *Queries) OfferUpsert(ctx context.Context, arg OfferUpsertParams) error 
 }
 
 const taskByUniqueKey = `-- name: TaskByUniqueKey :one
-SELECT id, account_id, kind, queue, priority, state, arguments, order_id, fulfillment_id, provider_id, schedule_id, unique_key, due_at, announced_at, parked, attempt, max_attempts, worker_id, claim_token, last_error, enqueued_at, started_at FROM tasks WHERE unique_key = $1
+SELECT id, account_id, kind, queue, priority, state, arguments, order_id, fulfillment_id, provider_id, schedule_id, unique_key, due_at, announced_at, parked, attempt, max_attempts, worker_id, claim_token, last_error, enqueued_at, started_at, name, trace_id, error_class, error_stack FROM tasks WHERE unique_key = $1
 `
 
 func (q *Queries) TaskByUniqueKey(ctx context.Context, uniqueKey *string) (Task, error) {
@@ -402,6 +402,10 @@ func (q *Queries) TaskByUniqueKey(ctx context.Context, uniqueKey *string) (Task,
 		&i.LastError,
 		&i.EnqueuedAt,
 		&i.StartedAt,
+		&i.Name,
+		&i.TraceID,
+		&i.ErrorClass,
+		&i.ErrorStack,
 	)
 	return i, err
 }

@@ -332,7 +332,7 @@ func (q *Queries) UnsettledCount(ctx context.Context) (UnsettledCountRow, error)
 }
 
 const workerList = `-- name: WorkerList :many
-SELECT id, host, pid, version, queues, running, started_at, heartbeat_at FROM workers WHERE heartbeat_at > now() - interval '1 hour' ORDER BY started_at DESC, id DESC LIMIT 100
+SELECT id, host, pid, version, queues, running, started_at, heartbeat_at, drain_asked_at FROM workers WHERE heartbeat_at > now() - interval '1 hour' ORDER BY started_at DESC, id DESC LIMIT 100
 `
 
 func (q *Queries) WorkerList(ctx context.Context) ([]Worker, error) {
@@ -353,6 +353,7 @@ func (q *Queries) WorkerList(ctx context.Context) ([]Worker, error) {
 			&i.Running,
 			&i.StartedAt,
 			&i.HeartbeatAt,
+			&i.DrainAskedAt,
 		); err != nil {
 			return nil, err
 		}

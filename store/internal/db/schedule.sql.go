@@ -64,7 +64,7 @@ func (q *Queries) ScheduleAdvance(ctx context.Context, nextAt *time.Time, slot *
 }
 
 const scheduleDue = `-- name: ScheduleDue :many
-SELECT id, account_id, name, rule, every_ms, cron, time_zone, task_kind, arguments, enabled, system, starts_at, ends_at, next_at, last_slot, runs, created_at, updated_at FROM schedules WHERE next_at <= now() AND enabled ORDER BY next_at, id LIMIT $1 FOR UPDATE SKIP LOCKED
+SELECT id, account_id, name, rule, every_ms, cron, time_zone, task_kind, arguments, enabled, system, starts_at, ends_at, next_at, last_slot, runs, created_at, updated_at, queue, priority, max_runs, jitter_ms, overlap, misfire, misfire_limit, awaits, queued_slot, skipped, missed, order_id, provider_id, created_by, test_mode FROM schedules WHERE next_at <= now() AND enabled ORDER BY next_at, id LIMIT $1 FOR UPDATE SKIP LOCKED
 `
 
 func (q *Queries) ScheduleDue(ctx context.Context, limit int32) ([]Schedule, error) {
@@ -95,6 +95,21 @@ func (q *Queries) ScheduleDue(ctx context.Context, limit int32) ([]Schedule, err
 			&i.Runs,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Queue,
+			&i.Priority,
+			&i.MaxRuns,
+			&i.JitterMs,
+			&i.Overlap,
+			&i.Misfire,
+			&i.MisfireLimit,
+			&i.Awaits,
+			&i.QueuedSlot,
+			&i.Skipped,
+			&i.Missed,
+			&i.OrderID,
+			&i.ProviderID,
+			&i.CreatedBy,
+			&i.TestMode,
 		); err != nil {
 			return nil, err
 		}

@@ -66,7 +66,7 @@ WHERE t.id = ANY(ARRAY(
       AND EXISTS (SELECT FROM workers w
           WHERE w.id = $1::uuid AND w.heartbeat_at > now() - make_interval(secs => $3::float8))
     ORDER BY f.id FOR UPDATE SKIP LOCKED))
-RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at
+RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack
 `
 
 // One statement that is a transaction of its own and commits asynchronously. It changes no indexed column (parked only
@@ -103,6 +103,10 @@ func (q *Queries) TaskClaim(ctx context.Context, workerID uuid.UUID, ids []uuid.
 			&i.LastError,
 			&i.EnqueuedAt,
 			&i.StartedAt,
+			&i.Name,
+			&i.TraceID,
+			&i.ErrorClass,
+			&i.ErrorStack,
 		); err != nil {
 			return nil, err
 		}
@@ -123,7 +127,7 @@ WHERE t.id = ANY(ARRAY(
       AND EXISTS (SELECT FROM workers w
           WHERE w.id = $1::uuid AND w.heartbeat_at > now() - make_interval(secs => $3::float8))
     ORDER BY f.due_at LIMIT $4::int FOR UPDATE SKIP LOCKED))
-RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at
+RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack
 `
 
 // Claims without a list.
@@ -164,6 +168,10 @@ func (q *Queries) TaskClaimDue(ctx context.Context, workerID uuid.UUID, queue st
 			&i.LastError,
 			&i.EnqueuedAt,
 			&i.StartedAt,
+			&i.Name,
+			&i.TraceID,
+			&i.ErrorClass,
+			&i.ErrorStack,
 		); err != nil {
 			return nil, err
 		}
@@ -184,7 +192,7 @@ WHERE t.id = ANY(ARRAY(
       AND EXISTS (SELECT FROM workers w
           WHERE w.id = $1::uuid AND w.heartbeat_at > now() - make_interval(secs => $3::float8))
     ORDER BY f.account_id, f.priority DESC, f.due_at LIMIT $4::int FOR UPDATE SKIP LOCKED))
-RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at
+RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack
 `
 
 // The same for what was parked.
@@ -225,6 +233,10 @@ func (q *Queries) TaskClaimParked(ctx context.Context, workerID uuid.UUID, queue
 			&i.LastError,
 			&i.EnqueuedAt,
 			&i.StartedAt,
+			&i.Name,
+			&i.TraceID,
+			&i.ErrorClass,
+			&i.ErrorStack,
 		); err != nil {
 			return nil, err
 		}
@@ -310,15 +322,16 @@ const taskFinish = `-- name: TaskFinish :many
 WITH u AS (
     SELECT unnest($2::uuid[]) AS id, unnest($3::uuid[]) AS token, unnest($4::text[]) AS end_state,
         unnest($5::boolean[]) AS dead, NULLIF(unnest($6::text[]), '') AS result,
-        unnest($7::text[]) AS error
+        unnest($7::text[]) AS error, unnest($8::text[]) AS error_class, unnest($9::text[]) AS error_stack
 ), ended AS (
-    DELETE FROM tasks t USING u WHERE t.id = u.id AND t.claim_token = u.token RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at
+    DELETE FROM tasks t USING u WHERE t.id = u.id AND t.claim_token = u.token RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack
 )
-INSERT INTO task_results (id, account_id, kind, queue, priority, state, dead, arguments, result, error, order_id,
-    fulfillment_id, provider_id, schedule_id, worker_id, attempt, max_attempts, enqueued_at, started_at, finished_at)
-SELECT e.id, e.account_id, e.kind, e.queue, e.priority, u.end_state, u.dead, e.arguments, u.result::jsonb, u.error,
-    e.order_id, e.fulfillment_id, e.provider_id, e.schedule_id, e.worker_id, e.attempt, e.max_attempts, e.enqueued_at,
-    e.started_at, $1::timestamptz
+INSERT INTO task_results (id, account_id, kind, name, queue, priority, state, dead, arguments, result, error, error_class,
+    error_stack, order_id, fulfillment_id, provider_id, schedule_id, worker_id, trace_id, attempt, max_attempts, due_at,
+    enqueued_at, started_at, finished_at)
+SELECT e.id, e.account_id, e.kind, e.name, e.queue, e.priority, u.end_state, u.dead, e.arguments, u.result::jsonb, u.error,
+    u.error_class, u.error_stack, e.order_id, e.fulfillment_id, e.provider_id, e.schedule_id, e.worker_id, e.trace_id,
+    e.attempt, e.max_attempts, e.due_at, e.enqueued_at, e.started_at, $1::timestamptz
 FROM ended e JOIN u ON u.id = e.id
 RETURNING id
 `
@@ -331,6 +344,8 @@ type TaskFinishParams struct {
 	Deads   []bool
 	Results []string
 	Errors  []string
+	Classes []string
+	Stacks  []string
 }
 
 func (q *Queries) TaskFinish(ctx context.Context, arg TaskFinishParams) ([]uuid.UUID, error) {
@@ -342,6 +357,8 @@ func (q *Queries) TaskFinish(ctx context.Context, arg TaskFinishParams) ([]uuid.
 		arg.Deads,
 		arg.Results,
 		arg.Errors,
+		arg.Classes,
+		arg.Stacks,
 	)
 	if err != nil {
 		return nil, err
@@ -369,7 +386,7 @@ FROM (SELECT w.id, c.account_id IS NULL AND p.queue IS NULL AS listed FROM tasks
       WHERE w.fulfillment_id = ANY($2::uuid[]) AND w.claim_token IS NULL AND w.due_at > $1::timestamptz
       ORDER BY w.id FOR UPDATE OF w SKIP LOCKED) waiting
 WHERE t.id = waiting.id
-RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at
+RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack
 `
 
 // Has what waits run now, under the locks of their orders: what is locked is being claimed, or run by somebody who sees
@@ -406,6 +423,10 @@ func (q *Queries) TaskHurry(ctx context.Context, now time.Time, fulfillmentIds [
 			&i.LastError,
 			&i.EnqueuedAt,
 			&i.StartedAt,
+			&i.Name,
+			&i.TraceID,
+			&i.ErrorClass,
+			&i.ErrorStack,
 		); err != nil {
 			return nil, err
 		}
@@ -418,20 +439,20 @@ func (q *Queries) TaskHurry(ctx context.Context, now time.Time, fulfillmentIds [
 }
 
 const taskInsert = `-- name: TaskInsert :many
-INSERT INTO tasks (id, account_id, kind, queue, priority, arguments, order_id, fulfillment_id, provider_id, schedule_id,
-    unique_key, due_at, announced_at, parked, max_attempts, enqueued_at)
-SELECT u.id, u.account_id, u.kind, u.queue, u.priority, u.arguments::jsonb, u.order_id::uuid, u.fulfillment_id::uuid,
-    u.provider_id::uuid, u.schedule_id::uuid, u.unique_key, u.due_at,
+INSERT INTO tasks (id, account_id, kind, name, queue, priority, arguments, order_id, fulfillment_id, provider_id,
+    schedule_id, unique_key, trace_id, due_at, announced_at, parked, max_attempts, enqueued_at)
+SELECT u.id, u.account_id, u.kind, u.name, u.queue, u.priority, u.arguments::jsonb, u.order_id::uuid,
+    u.fulfillment_id::uuid, u.provider_id::uuid, u.schedule_id::uuid, u.unique_key, u.trace_id, u.due_at,
     CASE WHEN u.due_at <= $1::timestamptz AND c.account_id IS NULL AND p.queue IS NULL THEN $1::timestamptz END,
     u.due_at <= $1::timestamptz AND c.account_id IS NOT NULL, u.max_attempts, $1::timestamptz
 FROM (SELECT unnest($2::uuid[]) AS id, unnest($3::uuid[]) AS account_id, unnest($4::text[]) AS kind,
-        unnest($5::text[]) AS queue, unnest($6::smallint[]) AS priority,
-        NULLIF(unnest($7::text[]), '') AS arguments, NULLIF(unnest($8::text[]), '') AS order_id,
-        NULLIF(unnest($9::text[]), '') AS fulfillment_id,
-        NULLIF(unnest($10::text[]), '') AS provider_id,
-        NULLIF(unnest($11::text[]), '') AS schedule_id,
-        NULLIF(unnest($12::text[]), '') AS unique_key, unnest($13::timestamptz[]) AS due_at,
-        unnest($14::int[]) AS max_attempts) u
+        unnest($5::text[]) AS name, unnest($6::text[]) AS queue, unnest($7::smallint[]) AS priority,
+        NULLIF(unnest($8::text[]), '') AS arguments, NULLIF(unnest($9::text[]), '') AS order_id,
+        NULLIF(unnest($10::text[]), '') AS fulfillment_id,
+        NULLIF(unnest($11::text[]), '') AS provider_id,
+        NULLIF(unnest($12::text[]), '') AS schedule_id,
+        NULLIF(unnest($13::text[]), '') AS unique_key, unnest($14::text[]) AS trace_id,
+        unnest($15::timestamptz[]) AS due_at, unnest($16::int[]) AS max_attempts) u
 LEFT JOIN task_crowds c ON c.queue = u.queue AND c.account_id = u.account_id
 LEFT JOIN paused_queues p ON p.queue = u.queue
 ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
@@ -443,6 +464,7 @@ type TaskInsertParams struct {
 	Ids            []uuid.UUID
 	AccountIds     []uuid.UUID
 	Kinds          []string
+	Names          []string
 	Queues         []string
 	Priorities     []int16
 	Arguments      []string
@@ -451,6 +473,7 @@ type TaskInsertParams struct {
 	ProviderIds    []string
 	ScheduleIds    []string
 	UniqueKeys     []string
+	TraceIds       []string
 	DueAts         []time.Time
 	MaxAttempts    []int32
 }
@@ -469,6 +492,7 @@ func (q *Queries) TaskInsert(ctx context.Context, arg TaskInsertParams) ([]TaskI
 		arg.Ids,
 		arg.AccountIds,
 		arg.Kinds,
+		arg.Names,
 		arg.Queues,
 		arg.Priorities,
 		arg.Arguments,
@@ -477,6 +501,7 @@ func (q *Queries) TaskInsert(ctx context.Context, arg TaskInsertParams) ([]TaskI
 		arg.ProviderIds,
 		arg.ScheduleIds,
 		arg.UniqueKeys,
+		arg.TraceIds,
 		arg.DueAts,
 		arg.MaxAttempts,
 	)
@@ -534,7 +559,7 @@ FROM (SELECT w.id, c.account_id IS NULL AND p.queue IS NULL AND NOT w.parked AS 
       WHERE w.fulfillment_id = ANY($3::uuid[]) AND w.claim_token IS NULL AND w.priority <> $1::smallint
       ORDER BY w.id FOR UPDATE OF w SKIP LOCKED) waiting
 WHERE t.id = waiting.id
-RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at
+RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack
 `
 
 // Moves what waits to another priority, under the locks of their orders, and so to another list: what is due is announced
@@ -571,6 +596,10 @@ func (q *Queries) TaskPrioritize(ctx context.Context, priority int16, now time.T
 			&i.LastError,
 			&i.EnqueuedAt,
 			&i.StartedAt,
+			&i.Name,
+			&i.TraceID,
+			&i.ErrorClass,
+			&i.ErrorStack,
 		); err != nil {
 			return nil, err
 		}
@@ -584,10 +613,11 @@ func (q *Queries) TaskPrioritize(ctx context.Context, priority int16, now time.T
 
 const taskReschedule = `-- name: TaskReschedule :many
 UPDATE tasks t SET due_at = u.due_at, announced_at = NULL, worker_id = NULL, claim_token = NULL,
-    last_error = u.error, attempt = t.attempt - u.refund::int,
+    last_error = u.error, error_class = u.error_class, error_stack = u.error_stack, attempt = t.attempt - u.refund::int,
     state = CASE WHEN u.refund AND u.error = '' AND t.attempt = 1 THEN 'PENDING' ELSE 'RETRY' END
 FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::uuid[]) AS token, unnest($3::timestamptz[]) AS due_at,
-        unnest($4::text[]) AS error, unnest($5::boolean[]) AS refund) u
+        unnest($4::text[]) AS error, unnest($5::text[]) AS error_class, unnest($6::text[]) AS error_stack,
+        unnest($7::boolean[]) AS refund) u
 WHERE t.id = u.id AND t.claim_token = u.token
 RETURNING t.id
 `
@@ -597,6 +627,8 @@ type TaskRescheduleParams struct {
 	Tokens  []uuid.UUID
 	DueAts  []time.Time
 	Errors  []string
+	Classes []string
+	Stacks  []string
 	Refunds []bool
 }
 
@@ -606,6 +638,8 @@ func (q *Queries) TaskReschedule(ctx context.Context, arg TaskRescheduleParams) 
 		arg.Tokens,
 		arg.DueAts,
 		arg.Errors,
+		arg.Classes,
+		arg.Stacks,
 		arg.Refunds,
 	)
 	if err != nil {
@@ -632,14 +666,16 @@ WITH revoked AS (
         SELECT w.id FROM tasks w
         WHERE w.fulfillment_id = ANY($2::uuid[]) AND w.kind = $3 AND w.claim_token IS NULL
         ORDER BY w.id FOR UPDATE SKIP LOCKED))
-    RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at
+    RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack
 )
-INSERT INTO task_results (id, account_id, kind, queue, priority, state, arguments, error, order_id, fulfillment_id,
-    provider_id, schedule_id, attempt, max_attempts, enqueued_at, started_at, finished_at)
-SELECT id, account_id, kind, queue, priority, 'REVOKED', arguments, last_error, order_id, fulfillment_id, provider_id,
-    schedule_id, attempt, max_attempts, enqueued_at, started_at, $1::timestamptz
+INSERT INTO task_results (id, account_id, kind, name, queue, priority, state, arguments, error, error_class, error_stack,
+    order_id, fulfillment_id, provider_id, schedule_id, trace_id, attempt, max_attempts, due_at, enqueued_at, started_at,
+    finished_at)
+SELECT id, account_id, kind, name, queue, priority, 'REVOKED', arguments, last_error, error_class, error_stack, order_id,
+    fulfillment_id, provider_id, schedule_id, trace_id, attempt, max_attempts, due_at, enqueued_at, started_at,
+    $1::timestamptz
 FROM revoked
-RETURNING id, account_id, kind, queue, priority, state, dead, arguments, result, error, order_id, fulfillment_id, provider_id, schedule_id, worker_id, attempt, max_attempts, enqueued_at, started_at, finished_at
+RETURNING id, account_id, kind, name, queue, priority, state, dead, arguments, result, error, error_class, error_stack, order_id, fulfillment_id, provider_id, schedule_id, worker_id, trace_id, attempt, max_attempts, due_at, enqueued_at, started_at, finished_at, waiting_us, running_us
 `
 
 // Under the locks of their orders: what is locked is being claimed, or run by somebody who waits for these, and ends by
@@ -657,6 +693,7 @@ func (q *Queries) TaskRevoke(ctx context.Context, now time.Time, fulfillmentIds 
 			&i.ID,
 			&i.AccountID,
 			&i.Kind,
+			&i.Name,
 			&i.Queue,
 			&i.Priority,
 			&i.State,
@@ -664,16 +701,22 @@ func (q *Queries) TaskRevoke(ctx context.Context, now time.Time, fulfillmentIds 
 			&i.Arguments,
 			&i.Result,
 			&i.Error,
+			&i.ErrorClass,
+			&i.ErrorStack,
 			&i.OrderID,
 			&i.FulfillmentID,
 			&i.ProviderID,
 			&i.ScheduleID,
 			&i.WorkerID,
+			&i.TraceID,
 			&i.Attempt,
 			&i.MaxAttempts,
+			&i.DueAt,
 			&i.EnqueuedAt,
 			&i.StartedAt,
 			&i.FinishedAt,
+			&i.WaitingUs,
+			&i.RunningUs,
 		); err != nil {
 			return nil, err
 		}
@@ -687,7 +730,7 @@ func (q *Queries) TaskRevoke(ctx context.Context, now time.Time, fulfillmentIds 
 
 const taskTakeBack = `-- name: TaskTakeBack :many
 UPDATE tasks t SET state = 'RETRY', due_at = now(), announced_at = NULL, worker_id = NULL, claim_token = NULL,
-    last_error = 'its worker fell silent'
+    last_error = 'its worker fell silent', error_class = 'LOST', error_stack = ''
 FROM (SELECT c.id, c.worker_id, c.claim_token
       FROM (SELECT unnest($1::text[]) AS queue) q
       JOIN tasks c ON c.queue = q.queue AND NOT c.parked AND c.due_at <= now() AND c.claim_token IS NOT NULL
@@ -695,7 +738,7 @@ FROM (SELECT c.id, c.worker_id, c.claim_token
       WHERE w.id IS NULL OR w.heartbeat_at <= now() - make_interval(secs => $2::float8)
       LIMIT $3::int FOR UPDATE OF c SKIP LOCKED) gone
 WHERE t.id = gone.id
-RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, gone.worker_id AS old_worker_id, gone.claim_token AS old_token
+RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack, gone.worker_id AS old_worker_id, gone.claim_token AS old_token
 `
 
 type TaskTakeBackRow struct {
@@ -721,6 +764,10 @@ type TaskTakeBackRow struct {
 	LastError     string
 	EnqueuedAt    time.Time
 	StartedAt     *time.Time
+	Name          string
+	TraceID       string
+	ErrorClass    string
+	ErrorStack    string
 	OldWorkerID   *uuid.UUID
 	OldToken      *uuid.UUID
 }
@@ -759,6 +806,10 @@ func (q *Queries) TaskTakeBack(ctx context.Context, queues []string, termSeconds
 			&i.LastError,
 			&i.EnqueuedAt,
 			&i.StartedAt,
+			&i.Name,
+			&i.TraceID,
+			&i.ErrorClass,
+			&i.ErrorStack,
 			&i.OldWorkerID,
 			&i.OldToken,
 		); err != nil {
