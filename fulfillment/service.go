@@ -27,6 +27,8 @@ type Committed struct {
 	Results []task.Task // finished runs
 	// Operations are bulk operations that got further.
 	Operations []uuid.UUID
+	// Fired are schedules of which slots fired.
+	Fired []uuid.UUID
 }
 
 // Options wire a Service. Seal, Capabilities and Adapters are required.

@@ -143,6 +143,7 @@ func (a *app) afterCommit(committed fulfillment.Committed) {
 	}
 	a.results.Publish(committed.Results)
 	a.hints.Publish(committed.Operations)
+	a.hints.Publish(committed.Fired)
 }
 
 // wireLive builds both ends of the live feed. Every process that has the same secret key reads the same cursors.

@@ -41,10 +41,11 @@ func Layers() []Layer {
 		{Name: "routing", Packages: []string{"routing"}, Imports: []string{"order"}, Libraries: libraries, Mirrored: true},
 		{Name: "store", Packages: []string{"store/..."}, Imports: with(pure, "migrations", "store/..."), Mirrored: true},
 		{Name: "use-cases", Packages: []string{"access", "fulfillment"}, Imports: with(pure, "store"), Mirrored: true},
+		{Name: "scheduling", Packages: []string{"scheduling"}, Imports: with(pure, "fulfillment", "store"), Mirrored: true},
 		{Name: "redis", Packages: []string{"live", "limit", "graph/scalar"}, Imports: pure, Mirrored: true},
 		{
 			Name: "worker", Packages: []string{"worker/..."}, Mirrored: true,
-			Imports: with(pure, "fulfillment", "limit", "providerapi", "store", "worker/..."),
+			Imports: with(pure, "fulfillment", "limit", "providerapi", "scheduling", "store", "worker/..."),
 		},
 		{Name: "providerapi", Packages: []string{"providerapi"}, Imports: []string{"order"}, Mirrored: true},
 		{Name: "sandbox", Packages: []string{"providerapi/sandbox"}, Imports: []string{"providerapi/protocol"}, Mirrored: true},
@@ -58,12 +59,12 @@ func Layers() []Layer {
 		{Name: "graph", Packages: []string{"graph"}, Imports: with(pure, "graph/scalar")},
 		{
 			Name: "resolvers", Packages: []string{"resolvers"}, Mirrored: true,
-			Imports: with(pure, "access", "fulfillment", "graph", "graph/scalar", "live", "store"),
+			Imports: with(pure, "access", "fulfillment", "graph", "graph/scalar", "live", "scheduling", "store"),
 		},
 		{
 			Name: "server", Packages: []string{"server/..."}, Mirrored: true,
 			Imports: with(pure, "access", "console", "fulfillment", "graph", "limit", "live", "playground", "providerapi",
-				"resolvers", "server/..."),
+				"resolvers", "scheduling", "server/..."),
 		},
 	}
 }
