@@ -2,12 +2,11 @@ package scalar
 
 import (
 	"fmt"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/boostress/boostress/internal/iso8601"
 )
 
 // MarshalDateTime writes a moment as RFC 3339 in UTC, the zero one as null.
@@ -39,32 +38,8 @@ func MarshalDuration(length time.Duration) graphql.Marshaler {
 	if length == 0 {
 		return graphql.Null
 	}
-	return raw(`"` + formatDuration(length) + `"`)
+	return raw(`"` + iso8601.FormatDuration(length) + `"`)
 }
-
-func formatDuration(length time.Duration) string {
-	var text strings.Builder
-	if length < 0 {
-		text.WriteByte('-')
-		length = -length
-	}
-	text.WriteString("PT")
-	if hours := length / time.Hour; hours > 0 {
-		text.WriteString(strconv.FormatInt(int64(hours), 10) + "H")
-	}
-	if minutes := length % time.Hour / time.Minute; minutes > 0 {
-		text.WriteString(strconv.FormatInt(int64(minutes), 10) + "M")
-	}
-	if rest := length % time.Minute; rest > 0 {
-		seconds, nanos := rest/time.Second, rest%time.Second
-		text.WriteString(strings.TrimRight(strings.TrimRight(fmt.Sprintf("%d.%09d", seconds, nanos), "0"), ".") + "S")
-	}
-	return text.String()
-}
-
-// durationForm has no years and months: nobody knows how long they are.
-var durationForm = regexp.MustCompile(
-	`^P(?:(\d{1,4})W|(?:(\d{1,5})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,8})M)?(?:(\d{1,9})(?:[.,](\d{1,9}))?S)?)?)$`)
 
 // UnmarshalDuration reads a length of time from ISO 8601 in weeks, or in days, hours, minutes and seconds. It fails with
 // ErrScalar.
@@ -73,27 +48,9 @@ func UnmarshalDuration(value any) (time.Duration, error) {
 	if !ok {
 		return 0, bad("a duration as ISO 8601", value)
 	}
-	parts := durationForm.FindStringSubmatch(text)
-	if parts == nil || strings.HasSuffix(text, "P") || strings.HasSuffix(text, "T") {
-		return 0, fmt.Errorf(`%w: expected a duration as ISO 8601 without years and months, e.g. "PT1H30M"`, ErrScalar)
-	}
-	const (
-		day     = 24 * time.Hour
-		longest = 36_500 * day
-	)
-	var length time.Duration
-	for i, unit := range []time.Duration{7 * day, day, time.Hour, time.Minute, time.Second} {
-		count, err := strconv.Atoi("0" + parts[i+1])
-		if err != nil {
-			return 0, fmt.Errorf("%w: %w", ErrScalar, err)
-		}
-		if length += time.Duration(count) * unit; length > longest || time.Duration(count)*unit > longest {
-			return 0, fmt.Errorf("%w: a duration is at most a hundred years", ErrScalar)
-		}
-	}
-	nanos, err := strconv.Atoi((parts[6] + "000000000")[:9])
+	length, err := iso8601.ParseDuration(text)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrScalar, err)
 	}
-	return length + time.Duration(nanos), nil
+	return length, nil
 }
