@@ -4292,8 +4292,8 @@ type TaskResult implements Node @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
 
 "What went wrong with a run."
 type TaskError @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
-  "What kind of failure it was."
-  class: TaskErrorClass!
+  "What kind of failure it was; null where it is none: the message tells why the task waits."
+  class: TaskErrorClass
   "What it was, for people: at most 2,000 bytes."
   message: String!
   "Where in the code a panic came from; null for every other failure."
@@ -31706,11 +31706,11 @@ func (ec *executionContext) _TaskError_class(ctx context.Context, field graphql.
 			return obj.Class, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v task.ErrorClass) graphql.Marshaler {
-			return ec.marshalNTaskErrorClass2githubᚗcomᚋboostressᚋboostressᚋtaskᚐErrorClass(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *task.ErrorClass) graphql.Marshaler {
+			return ec.marshalOTaskErrorClass2ᚖgithubᚗcomᚋboostressᚋboostressᚋtaskᚐErrorClass(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_TaskError_class(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -32236,18 +32236,18 @@ func (ec *executionContext) _TaskResult_name(ctx context.Context, field graphql.
 			return ec.fieldContext_TaskResult_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.GivenName(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalOString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_TaskResult_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("TaskResult", field, false, false, "String")
+	return graphql.NewScalarFieldContext("TaskResult", field, true, false, "String")
 }
 
 func (ec *executionContext) _TaskResult_queue(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
@@ -32704,18 +32704,18 @@ func (ec *executionContext) _TaskResult_traceId(ctx context.Context, field graph
 			return ec.fieldContext_TaskResult_traceId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TraceID, nil
+			return obj.GivenTraceID(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalOString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_TaskResult_traceId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("TaskResult", field, false, false, "String")
+	return graphql.NewScalarFieldContext("TaskResult", field, true, false, "String")
 }
 
 func (ec *executionContext) _TaskResult_dueAt(ctx context.Context, field graphql.CollectedField, obj *task.Task) (ret graphql.Marshaler) {
@@ -48560,7 +48560,7 @@ func (ec *executionContext) _TaskError(ctx context.Context, sel ast.SelectionSet
 			out.Values[i] = graphql.MarshalString("TaskError")
 		case "class":
 			out.Values[i] = ec._TaskError_class(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "message":
@@ -55038,6 +55038,25 @@ func (ec *executionContext) marshalOTaskErrorClass2ᚕgithubᚗcomᚋboostress�
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalOTaskErrorClass2ᚖgithubᚗcomᚋboostressᚋboostressᚋtaskᚐErrorClass(ctx context.Context, v any) (*task.ErrorClass, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := scalar.UnmarshalText(v)
+	res := task.ErrorClass(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOTaskErrorClass2ᚖgithubᚗcomᚋboostressᚋboostressᚋtaskᚐErrorClass(ctx context.Context, sel ast.SelectionSet, v *task.ErrorClass) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalText(string(*v))
+	return res
 }
 
 func (ec *executionContext) unmarshalOTaskKind2ᚕgithubᚗcomᚋboostressᚋboostressᚋtaskᚐKindᚄ(ctx context.Context, v any) ([]task.Kind, error) {

@@ -1875,8 +1875,8 @@ type SyncOffersPayload struct {
 
 // What went wrong with a run.
 type TaskError struct {
-	// What kind of failure it was.
-	Class task.ErrorClass `json:"class"`
+	// What kind of failure it was; null where it is none: the message tells why the task waits.
+	Class *task.ErrorClass `json:"class,omitempty"`
 	// What it was, for people: at most 2,000 bytes.
 	Message string `json:"message"`
 	// Where in the code a panic came from; null for every other failure.

@@ -49,11 +49,12 @@ ALTER TABLE tasks
     ADD COLUMN error_stack text NOT NULL DEFAULT '';
 CREATE INDEX tasks_schedule_idx ON tasks (schedule_id) WHERE schedule_id IS NOT NULL;
 
--- The words of what a run left, for full text search: whatever is no letter or digit parts words. What is very long is
--- searched by its beginning.
+-- The words of what a run left, for full text search: whatever is no letter or digit parts words, and so does what JSON
+-- escapes. What is very long is searched by its beginning. TaskFilter.Match in store cuts words the same way.
 CREATE FUNCTION task_words(error text, result jsonb) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT to_tsvector('simple'::regconfig,
-    regexp_replace(lower(left(error || ' ' || coalesce(result::text, ''), 20000)), '[^[:alnum:]]+', ' ', 'g')) $$;
+    regexp_replace(lower(left(error, 20000)), '[^[:alnum:]]+', ' ', 'g') || ' ' ||
+    regexp_replace(lower(left(coalesce(result::text, ''), 20000)), '(\\u[0-9a-f]{4}|\\[^u]|[^[:alnum:]\\])+', ' ', 'g')) $$;
 
 -- Finished runs, in partitions by how they ended and when: each is dropped as a whole once it is past its keep.
 ALTER TABLE task_results RENAME TO old_task_results;
@@ -114,6 +115,11 @@ CREATE INDEX task_results_class_idx ON task_results (account_id, error_class, id
 CREATE INDEX task_results_trace_idx ON task_results (trace_id, id) WHERE trace_id <> '';
 CREATE INDEX task_results_words_idx ON task_results USING gin (task_words(error, result))
     WHERE error <> '' OR result IS NOT NULL;
+-- Failures are few, and looked for in more ways.
+CREATE INDEX task_results_failed_state_idx ON task_results_failed (account_id, state, id);
+CREATE INDEX task_results_failed_dead_idx ON task_results_failed (account_id, dead, id);
+CREATE INDEX task_results_failed_kind_idx ON task_results_failed (account_id, kind, id);
+CREATE INDEX task_results_failed_queue_idx ON task_results_failed (account_id, queue, id);
 
 INSERT INTO task_results (id, account_id, kind, queue, priority, state, dead, arguments, result, error, order_id,
     fulfillment_id, provider_id, schedule_id, worker_id, attempt, max_attempts, due_at, enqueued_at, started_at, finished_at)

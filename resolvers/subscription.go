@@ -175,7 +175,10 @@ func (s subscription) TaskResultRecorded(ctx context.Context, filter *graph.Task
 	}
 	wanted := live.ResultFilter{AccountID: principal.AccountID}
 	if filter != nil {
-		selected := taskFilter(filter)
+		selected, err := taskFilter(filter)
+		if err != nil {
+			return nil, err
+		}
 		wanted.Match = selected.Match
 	}
 	results, err := s.options.Live.SubscribeResults(ctx, wanted)

@@ -1,7 +1,6 @@
 package resolvers
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/google/uuid"
@@ -26,8 +25,15 @@ func (q query) TaskResults(
 	ctx context.Context, filter *graph.TaskResultFilter, orderBy *graph.TaskResultSort,
 	first *int, after *string, last *int, before *string,
 ) (*graph.TaskResultConnection, error) {
-	sort := store.Sort{Desc: orderBy == nil || orderBy.Direction == graph.SortDirectionDesc}
-	found, err := list(ctx, q.Root, "taskResults", taskFilter(filter), sort, pageArgs{first, after, last, before},
+	selected, err := taskFilter(filter)
+	if err != nil {
+		return nil, err
+	}
+	sort := store.Sort{Field: store.ByEnqueued, Desc: true}
+	if orderBy != nil {
+		sort = sortOf(orderBy.Field, orderBy.Direction)
+	}
+	found, err := list(ctx, q.Root, "taskResults", selected, sort, pageArgs{first, after, last, before},
 		q.options.Store.TaskList)
 	if err != nil {
 		return nil, err
@@ -38,14 +44,29 @@ func (q query) TaskResults(
 	return &graph.TaskResultConnection{Nodes: found.Items, Edges: edges, PageInfo: info, TotalCount: found.Total}, nil
 }
 
-func taskFilter(f *graph.TaskResultFilter) store.TaskFilter {
+// longestSearch is how long a search may be, in bytes.
+const longestSearch = 1000
+
+// taskFilter fails with errors for the client.
+func taskFilter(f *graph.TaskResultFilter) (store.TaskFilter, error) {
 	if f == nil {
-		return store.TaskFilter{}
+		return store.TaskFilter{}, nil
 	}
-	return store.TaskFilter{
-		Kinds: f.Kind, States: f.State, Queue: task.Queue(value(f.Queue)), OrderID: f.OrderID, FulfillmentID: f.FulfillmentID,
-		ProviderID: f.ProviderID, Dead: f.IsDead,
+	selected := store.TaskFilter{
+		Kinds: f.Kind, Name: value(f.Name), States: f.State, Queue: task.Queue(value(f.Queue)), Priorities: f.Priority,
+		ScheduleID: f.ScheduleID, OrderID: f.OrderID, FulfillmentID: f.FulfillmentID, ProviderID: f.ProviderID,
+		WorkerID: f.WorkerID, Dead: f.IsDead, Classes: f.ErrorClass, TraceID: value(f.TraceID),
+		AttemptsAtLeast: value(f.AttemptsAtLeast), EnqueuedAfter: f.EnqueuedAfter, EnqueuedBefore: f.EnqueuedBefore,
+		StartedAfter: f.StartedAfter, StartedBefore: f.StartedBefore, FinishedAfter: f.FinishedAfter,
+		FinishedBefore: f.FinishedBefore, RanAtLeast: f.DurationAtLeast, WaitedAtLeast: f.WaitingTimeAtLeast,
 	}
+	if f.Search == nil {
+		return selected, nil
+	}
+	if selected.Search = store.TaskWords(*f.Search); len(selected.Search) == 0 || len(*f.Search) > longestSearch {
+		return selected, refuse(codeBadUserInput, "search must have a letter or digit, and at most 1,000 bytes")
+	}
+	return selected, nil
 }
 
 // Error tells what went wrong with a task the last time.
@@ -53,7 +74,10 @@ func (f taskFields) Error(_ context.Context, t *task.Task) (*graph.TaskError, er
 	if t.Error == "" && t.ErrorClass == "" {
 		return nil, nil
 	}
-	failed := &graph.TaskError{Class: cmp.Or(t.ErrorClass, task.ErrorInternal), Message: t.Error}
+	failed := &graph.TaskError{Message: t.Error}
+	if t.ErrorClass != "" {
+		failed.Class = &t.ErrorClass
+	}
 	if t.ErrorStack != "" {
 		failed.Stack = &t.ErrorStack
 	}

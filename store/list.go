@@ -69,12 +69,34 @@ type table[R, T any] struct {
 	one  func(R) (T, error)
 	id   term[T]
 	sort map[SortField][]term[T] // besides the id; the usual order is under ""
+	// planned: each statement is planned for its own arguments, because which way is the best one depends on them.
+	planned bool
 }
 
 // where collects conditions and their arguments.
 type where struct {
 	conditions []string
 	args       []any
+	each       *each
+}
+
+// each is a column that has one of several values.
+type each struct {
+	column string
+	values string // an array's argument
+}
+
+// oneOf adds the condition that a column of a type has one of some values. An index in which another column follows keeps
+// the order of that one only within one value, so that lists read each of the values for itself.
+func oneOf[T any](w *where, column, kind string, values []T) {
+	switch {
+	case len(values) == 1:
+		w.add("t."+column+" = ?", values[0])
+	case w.each != nil:
+		w.add("t."+column+" = ANY(?::"+kind+"[])", values)
+	default:
+		w.each = &each{column, w.arg(values) + "::" + kind + "[]"}
+	}
 }
 
 // add adds a condition in which each ? stands for one argument.
@@ -91,7 +113,23 @@ func (w *where) arg(value any) string {
 	return "$" + strconv.Itoa(len(w.args))
 }
 
-func (w *where) String() string { return strings.Join(w.conditions, " AND ") }
+func (w *where) String() string {
+	if w.each == nil {
+		return strings.Join(w.conditions, " AND ")
+	}
+	return strings.Join(append(slices.Clone(w.conditions), "t."+w.each.column+" = ANY("+w.each.values+")"), " AND ")
+}
+
+// query selects the first rows in an order.
+func (tab *table[R, T]) query(w *where, order string, limit int) string {
+	if w.each == nil {
+		return fmt.Sprintf("SELECT %s FROM %s t WHERE %s ORDER BY %s LIMIT %d", columnsOf[R]("t"), tab.from, w, order, limit)
+	}
+	//nolint:unqueryvet // what is selected of the inner rows are the explicit columns
+	return fmt.Sprintf(`SELECT %s FROM (SELECT DISTINCT unnest(%s) AS value) one
+CROSS JOIN LATERAL (SELECT t.* FROM %s t WHERE %s AND t.%s = one.value ORDER BY %s LIMIT %d) t ORDER BY %s LIMIT %d`,
+		columnsOf[R]("t"), w.each.values, tab.from, strings.Join(w.conditions, " AND "), w.each.column, order, limit, order, limit)
+}
 
 // of starts the conditions of a list that belongs to an account.
 func of(accountID uuid.UUID) *where {
@@ -107,12 +145,11 @@ func list[R, T any](ctx context.Context, s *Store, tab table[R, T], w *where, so
 	if err != nil {
 		return slice, err
 	}
-	bounded := &where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
+	bounded := &where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args), each: w.each}
 	if err := bound(bounded, terms, sort.Desc, page); err != nil {
 		return slice, err
 	}
-	query := fmt.Sprintf("SELECT %s FROM %s t WHERE %s ORDER BY %s LIMIT %d",
-		columnsOf[R]("t"), tab.from, bounded, orderBy(terms, sort.Desc != page.Last), page.Size+1)
+	query := tab.query(bounded, orderBy(terms, sort.Desc != page.Last), page.Size+1)
 	items, err := tab.read(ctx, s, query, bounded.args)
 	if err != nil {
 		return slice, err
@@ -147,6 +184,9 @@ func load[R, T any](ctx context.Context, s *Store, tab table[R, T], accountID uu
 }
 
 func (tab *table[R, T]) read(ctx context.Context, s *Store, query string, args []any) ([]T, error) {
+	if tab.planned {
+		args = append([]any{pgx.QueryExecModeCacheDescribe}, args...)
+	}
 	found, err := s.pool.Query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", tab.name, err)

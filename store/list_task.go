@@ -3,56 +3,13 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/boostress/boostress/task"
 )
-
-// TaskFilter selects tasks; zero fields select nothing.
-type TaskFilter struct {
-	Kinds         []task.Kind  // one of these; nil: any, empty: none
-	States        []task.State // one of these; nil: any, empty: none
-	Queue         task.Queue
-	OrderID       *uuid.UUID
-	FulfillmentID *uuid.UUID
-	ProviderID    *uuid.UUID
-	Dead          *bool
-}
-
-func (f *TaskFilter) where(accountID uuid.UUID) *where {
-	w := of(accountID)
-	if f.Kinds != nil {
-		w.add("t.kind = ANY(?)", f.Kinds)
-	}
-	if f.States != nil {
-		w.add("t.state = ANY(?)", f.States)
-	}
-	if f.Queue != "" {
-		w.add("t.queue = ?", f.Queue)
-	}
-	for _, reference := range []struct {
-		column string
-		id     *uuid.UUID
-	}{{ofOrder, f.OrderID}, {"fulfillment_id", f.FulfillmentID}, {"provider_id", f.ProviderID}} {
-		if reference.id != nil {
-			w.add("t."+reference.column+" = ?", *reference.id)
-		}
-	}
-	if f.Dead != nil {
-		w.add("t.dead = ?", *f.Dead)
-	}
-	return w
-}
-
-// Match tells the same of a task as the list does.
-func (f *TaskFilter) Match(t *task.Task) bool {
-	return in(f.Kinds, t.Kind) && in(f.States, t.State) && (f.Queue == "" || f.Queue == t.Queue) &&
-		same(f.OrderID, t.OrderID) && same(f.FulfillmentID, t.FulfillmentID) && same(f.ProviderID, t.ProviderID) &&
-		(f.Dead == nil || *f.Dead == t.Dead)
-}
 
 // taskRow is a waiting, running or finished task.
 type taskRow struct {
@@ -84,17 +41,33 @@ type taskRow struct {
 	RevokeAsked   bool
 }
 
-const allTasks = `(
-    SELECT id, account_id, kind, name, queue, priority, state, false AS dead, arguments, NULL::jsonb AS result,
+// Waiting and running tasks, and finished ones, in the same terms. Once one has begun to wait again, its latest run's due
+// time is no longer known.
+const (
+	liveTasks = `SELECT id, account_id, kind, name, queue, priority, state, false AS dead, arguments, NULL::jsonb AS result,
         last_error AS error, error_class, error_stack, order_id, fulfillment_id, provider_id, schedule_id, worker_id,
         trace_id, due_at, attempt, max_attempts, enqueued_at, started_at, NULL::timestamptz AS finished_at,
-        EXISTS (SELECT FROM task_revocations r WHERE r.task_id = tasks.id) AS revoke_asked
-    FROM tasks
-    UNION ALL
-    SELECT id, account_id, kind, name, queue, priority, state, dead, arguments, result,
+        EXISTS (SELECT FROM task_revocations r WHERE r.task_id = tasks.id AND r.claim_token = tasks.claim_token) AS revoke_asked,
+        CASE WHEN state = 'STARTED' THEN (extract(epoch FROM started_at - due_at) * 1000000)::bigint END AS waiting_us,
+        NULL::bigint AS running_us
+    FROM tasks`
+	finishedTasks = `SELECT id, account_id, kind, name, queue, priority, state, dead, arguments, result,
         error, error_class, error_stack, order_id, fulfillment_id, provider_id, schedule_id, worker_id,
-        trace_id, due_at, attempt, max_attempts, enqueued_at, started_at, finished_at, false
-    FROM task_results)`
+        trace_id, due_at, attempt, max_attempts, enqueued_at, started_at, finished_at, false AS revoke_asked,
+        waiting_us, running_us
+    FROM task_results`
+)
+
+func (s scope) from() string {
+	switch s {
+	case scopeLive:
+		return "(" + liveTasks + ")"
+	case scopeFinished:
+		return "(" + finishedTasks + ")"
+	case scopeAll:
+	}
+	return "(" + liveTasks + "\n    UNION ALL\n    " + finishedTasks + ")"
+}
 
 func listedTaskOf(row taskRow) *task.Task {
 	return &task.Task{
@@ -108,31 +81,56 @@ func listedTaskOf(row taskRow) *task.Task {
 	}
 }
 
-// tasks are listed by id, which is close to the order in which they were enqueued and has an index in both tables.
-func tasks() table[taskRow, *task.Task] {
+// What tasks can be sorted by. Those that have no such value are left out.
+const (
+	ByEnqueued    SortField = "ENQUEUED_AT" // by id, which is close to it and has an index in both tables
+	ByStarted     SortField = "STARTED_AT"
+	ByFinished    SortField = "FINISHED_AT"
+	ByDuration    SortField = "DURATION"
+	ByWaitingTime SortField = "WAITING_TIME"
+)
+
+func tasks(s scope) table[taskRow, *task.Task] {
+	type sorted = []term[*task.Task]
 	return table[taskRow, *task.Task]{
-		name: "tasks", from: allTasks, one: always(listedTaskOf),
-		id:   idTerm(func(t *task.Task) uuid.UUID { return t.ID }),
-		sort: map[SortField][]term[*task.Task]{"": nil, ByCreated: nil},
+		name: "tasks", from: s.from(), one: always(listedTaskOf), planned: true,
+		id: idTerm(func(t *task.Task) uuid.UUID { return t.ID }),
+		sort: map[SortField]sorted{
+			"": nil, ByCreated: nil, ByEnqueued: nil,
+			ByStarted:  {timeTerm("t.started_at", func(t *task.Task) *time.Time { return t.StartedAt })},
+			ByFinished: {timeTerm("t.finished_at", func(t *task.Task) *time.Time { return t.FinishedAt })},
+			ByDuration: {microsecondsTerm("t.running_us", func(t *task.Task) *time.Time { return t.StartedAt },
+				func(t *task.Task) *time.Time { return t.FinishedAt })},
+			ByWaitingTime: {microsecondsTerm("t.waiting_us", func(t *task.Task) *time.Time { return &t.DueAt },
+				func(t *task.Task) *time.Time { return t.StartedAt })},
+		},
 	}
 }
 
-// TaskList reads a page of an account's tasks, waiting, running and finished, by the time of their making. It fails with
-// ErrKey.
+func timeTerm(column string, of func(*task.Task) *time.Time) term[*task.Task] {
+	return term[*task.Task]{sql: column, kind: keyTime, of: func(t *task.Task) string { return keyOfTime(value(of(t))) }}
+}
+
+// microsecondsTerm is the time between two others.
+func microsecondsTerm(column string, from, to func(*task.Task) *time.Time) term[*task.Task] {
+	return term[*task.Task]{sql: column, kind: keyNumber, of: func(t *task.Task) string {
+		return strconv.FormatInt(value(to(t)).Sub(value(from(t))).Microseconds(), 10)
+	}}
+}
+
+// TaskList reads a page of an account's tasks, waiting, running and finished, usually by the time of their making. It
+// fails with ErrKey.
 func (s *Store) TaskList(
 	ctx context.Context, accountID uuid.UUID, filter TaskFilter, sort Sort, page Page,
 ) (Slice[*task.Task], error) {
-	return list(ctx, s, tasks(), filter.where(accountID), sort, page)
+	tab, w := tasks(filter.scope(sort.Field)), filter.where(accountID)
+	if terms := tab.sort[sort.Field]; len(terms) > 0 {
+		w.add(terms[0].sql + " IS NOT NULL")
+	}
+	return list(ctx, s, tab, w, sort, page)
 }
 
 // Tasks reads an account's tasks by id; unknown ones are missing from the answer.
 func (s *Store) Tasks(ctx context.Context, accountID uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]*task.Task, error) {
-	return load(ctx, s, tasks(), accountID, ids)
+	return load(ctx, s, tasks(scopeAll), accountID, ids)
 }
-
-// in reports whether a filter's list, nil for any, has a value.
-func in[T comparable](list []T, value T) bool {
-	return list == nil || slices.Contains(list, value)
-}
-
-func same(wanted, got *uuid.UUID) bool { return wanted == nil || got != nil && *wanted == *got }

@@ -93,9 +93,10 @@ type Task struct {
 // AttemptsLeft returns how many more runs there may be.
 func (t *Task) AttemptsLeft() int { return max(0, t.MaxAttempts-t.Attempt) }
 
-// WaitingTime returns how long the latest run waited from when it was due until it began; nil: none has begun.
+// WaitingTime returns how long the latest run waited from when it was due until it began; nil: none has begun, or the task
+// waits for the next one.
 func (t *Task) WaitingTime() *time.Duration {
-	if t.StartedAt == nil {
+	if t.StartedAt == nil || t.State == Pending || t.State == Retry {
 		return nil
 	}
 	waited := max(0, t.StartedAt.Sub(t.DueAt))
@@ -109,6 +110,19 @@ func (t *Task) Duration() *time.Duration {
 	}
 	took := t.FinishedAt.Sub(*t.StartedAt)
 	return &took
+}
+
+// GivenName returns the name; nil: it has none.
+func (t *Task) GivenName() *string { return orNone(&t.Name) }
+
+// GivenTraceID returns the trace that the task belongs to; nil: to none.
+func (t *Task) GivenTraceID() *string { return orNone(&t.TraceID) }
+
+func orNone(text *string) *string {
+	if *text == "" {
+		return nil
+	}
+	return text
 }
 
 // ErrorClass says what kind of failure a run met.
