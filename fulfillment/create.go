@@ -14,6 +14,7 @@ import (
 	"github.com/boostress/boostress/account"
 	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/internal/id"
+	"github.com/boostress/boostress/internal/request"
 	"github.com/boostress/boostress/order"
 )
 
@@ -49,6 +50,7 @@ type createRequest struct {
 	key    string // of the whole batch
 	drafts []order.Draft
 	single bool           // paths are those of CreateOrderInput itself
+	trace  string         // that the request belongs to
 	faults []order.Faults // by place; a draft with faults is placed only if an earlier request did so
 }
 
@@ -66,29 +68,30 @@ func newCreated(count int) created {
 	}
 }
 
-func (s *Service) create(ctx context.Context, request createRequest) ([]*order.Order, order.Faults, error) {
-	if faults := order.CheckKey(request.key); len(faults) > 0 {
-		return make([]*order.Order, len(request.drafts)), faults, nil
+func (s *Service) create(ctx context.Context, wanted createRequest) ([]*order.Order, order.Faults, error) {
+	if faults := order.CheckKey(wanted.key); len(faults) > 0 {
+		return make([]*order.Order, len(wanted.drafts)), faults, nil
 	}
 	now := s.options.Clock()
-	request.faults = make([]order.Faults, len(request.drafts))
-	ask := request.key != ""
-	for i := range request.drafts {
-		request.faults[i] = request.drafts[i].Validate(now)
-		ask = ask || len(request.faults[i]) == 0 || request.drafts[i].IdempotencyKey != ""
+	wanted.trace = request.TraceID(ctx)
+	wanted.faults = make([]order.Faults, len(wanted.drafts))
+	ask := wanted.key != ""
+	for i := range wanted.drafts {
+		wanted.faults[i] = wanted.drafts[i].Validate(now)
+		ask = ask || len(wanted.faults[i]) == 0 || wanted.drafts[i].IdempotencyKey != ""
 	}
-	result := newCreated(len(request.drafts))
+	result := newCreated(len(wanted.drafts))
 	if ask {
 		var err error
-		if result, err = s.creates.Do(ctx, request); err != nil {
+		if result, err = s.creates.Do(ctx, wanted); err != nil {
 			return nil, nil, fmt.Errorf("create orders: %w", err)
 		}
 	}
-	if err := s.readReplays(ctx, request.who.AccountID, &result); err != nil {
+	if err := s.readReplays(ctx, wanted.who.AccountID, &result); err != nil {
 		return nil, nil, err
 	}
 	failpoint.Hit(failpoint.APIBeforeReply)
-	return result.orders, request.allFaults(&result), nil
+	return result.orders, wanted.allFaults(&result), nil
 }
 
 // allFaults lists the faults of a request by their paths. What was wrong with a draft does not matter where an earlier

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/boostress/boostress/internal/failpoint"
+	"github.com/boostress/boostress/internal/request"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/schedule"
 	"github.com/boostress/boostress/store"
@@ -42,6 +43,7 @@ type claimOf struct {
 
 // createTogether places the orders of several requests in one transaction.
 func (s *Service) createTogether(ctx context.Context, requests []createRequest) ([]created, error) {
+	ctx = request.WithTrace(ctx, "") // it is one request's, and the others have their own
 	var work *creation
 	var committed Committed
 	err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
@@ -302,7 +304,9 @@ func (w *creation) write(ctx context.Context, tx *store.Tx) (Committed, error) {
 		accepted = append(accepted, placed.Placement)
 		w.results[at.request].orders[at.draft] = o
 		for _, f := range placed.Case.New {
-			tasks = append(tasks, dispatchTask(o, f))
+			dispatch := dispatchTask(o, f)
+			dispatch.TraceID = w.requests[at.request].trace
+			tasks = append(tasks, dispatch)
 		}
 	}
 	if len(accepted) == 0 {

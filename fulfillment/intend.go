@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/boostress/boostress/internal/request"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/routing"
 	"github.com/boostress/boostress/store"
@@ -34,6 +35,7 @@ func (s *Service) Intend(ctx context.Context, tasks []task.Task) ([]Step, error)
 
 // IntendIf is Intend for what is admitted. What is not waits as it is: nothing is reserved, and no attempt is written.
 func (s *Service) IntendIf(ctx context.Context, tasks []task.Task, admit Admit) ([]Step, error) {
+	ctx = request.WithTrace(ctx, "") // it is one task's, and the others have their own
 	var steps []Step
 	var committed Committed
 	err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
@@ -51,6 +53,7 @@ func (s *Service) IntendIf(ctx context.Context, tasks []task.Task, admit Admit) 
 			steps[i] = Step{Kind: StepNone, Task: tasks[i]}
 			if held[tasks[i].Token] {
 				held[tasks[i].Token] = false // a task that comes twice is intended once
+				w.follow(&tasks[i])
 				if err := w.intend(ctx, &tasks[i], &steps[i]); err != nil {
 					return fmt.Errorf("task %s: %w", tasks[i].ID, err)
 				}

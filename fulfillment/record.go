@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/boostress/boostress/internal/request"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/store"
 	"github.com/boostress/boostress/task"
@@ -22,6 +23,7 @@ const (
 // of the tasks. The first result has, by place, ErrStale for a report whose claim is no longer held: nothing of it
 // is written. The second error means that nothing at all was.
 func (s *Service) Record(ctx context.Context, reports []Report) ([]error, error) {
+	ctx = request.WithTrace(ctx, "") // it is one task's, and the others have their own
 	var committed Committed
 	results := make([]error, len(reports))
 	err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
@@ -37,6 +39,7 @@ func (s *Service) Record(ctx context.Context, reports []Report) ([]error, error)
 				continue
 			}
 			held[claim] = false // what comes twice is recorded once
+			w.follow(&reports[i].Step.Task)
 			if err := w.record(ctx, &reports[i]); err != nil {
 				return fmt.Errorf("task %s: %w", reports[i].Step.Task.ID, err)
 			}

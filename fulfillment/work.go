@@ -51,6 +51,18 @@ type work struct {
 	due             map[uuid.UUID]time.Time // of fulfillments: when their tasks are to run
 	handed          []handed                // what providers handed over
 	results         []*order.Result         // of it, what is new
+	traces          map[uuid.UUID]string    // by order: of the runs that changed it
+}
+
+// follow has what is done for an order belong to the trace of a task.
+func (w *work) follow(t *task.Task) {
+	if t.TraceID == "" || t.OrderID == nil {
+		return
+	}
+	if w.traces == nil {
+		w.traces = make(map[uuid.UUID]string, 1)
+	}
+	w.traces[*t.OrderID] = t.TraceID
 }
 
 // open locks the orders and reads their fulfillments.
@@ -136,6 +148,11 @@ func (w *work) save(ctx context.Context) (Committed, error) {
 func (w *work) saveTasks(ctx context.Context, committed *Committed) error {
 	if err := w.moveTasks(ctx); err != nil {
 		return err
+	}
+	for i := range w.tasks {
+		if t := &w.tasks[i]; t.TraceID == "" && t.OrderID != nil {
+			t.TraceID = w.traces[*t.OrderID]
+		}
 	}
 	if len(w.tasks) > 0 {
 		inserted, err := w.tx.TaskInsert(ctx, w.tasks)

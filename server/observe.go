@@ -45,7 +45,11 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !upgrades(r) {
 		e.info.Jar = e
 	}
-	r = r.WithContext(request.NewContext(r.Context(), &e.info))
+	ctx := request.NewContext(r.Context(), &e.info)
+	if given := r.Header["Traceparent"]; len(given) == 1 {
+		ctx = request.WithTrace(ctx, request.ParseTraceparent(given[0]))
+	}
+	r = r.WithContext(ctx)
 	e.request = r
 	header := w.Header()
 	header[headerRequestID] = []string{e.info.ID}

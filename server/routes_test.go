@@ -92,6 +92,18 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
+func TestTrace(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	for header, want := range map[string]string{"00-" + trace + "-00f067aa0ba902b7-01": trace, "00-" + trace: "", "": ""} {
+		got := s.post(t, "{trace}", nil, "X-API-Key", goodKey, "Traceparent", header)
+		if !strings.Contains(got.text, `"trace":"`+want+`"`) {
+			t.Errorf("%q: got %s, want %q", header, got.text, want)
+		}
+	}
+}
+
 func TestAccessLog(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

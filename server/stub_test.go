@@ -29,7 +29,7 @@ import (
 
 const stubSchema = `
 type Query {
-  hello(name: String): String who: String slow: String boom: String fails: String node: Node color(is: Color): String
+  hello(name: String): String who: String trace: String slow: String boom: String fails: String node: Node color(is: Color): String
   echo(input: EchoInput, list: [Int!], grid: [[Int]!], bare: Int = 7): Any
 }
 input EchoInput {
@@ -64,6 +64,7 @@ func newStub() *stub {
 			}
 			return principal.Actor, nil
 		},
+		"trace": func(ctx context.Context, _ map[string]any) (any, error) { return request.TraceID(ctx), nil },
 		"node":  func(context.Context, map[string]any) (any, error) { return map[string]any{}, nil },
 		"echo":  func(_ context.Context, args map[string]any) (any, error) { return args, nil },
 		"slow":  func(ctx context.Context, _ map[string]any) (any, error) { <-ctx.Done(); return nil, ctx.Err() },

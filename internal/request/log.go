@@ -5,10 +5,14 @@ import (
 	"log/slog"
 )
 
-// attrRequestID names the request in the log.
-const attrRequestID = "request_id"
+// What names the request, and the trace, in the log.
+const (
+	attrRequestID = "request_id"
+	attrTraceID   = "trace_id"
+)
 
-// Log returns a handler that adds request_id to every record that is logged within a request and does not have it.
+// Log returns a handler that adds request_id to every record that is logged within a request and does not have it, and
+// trace_id to every one that belongs to a trace.
 func Log(next slog.Handler) slog.Handler { return logHandler{next} }
 
 type logHandler struct{ slog.Handler }
@@ -17,6 +21,10 @@ func (h logHandler) Handle(ctx context.Context, record slog.Record) error {
 	if id := ID(ctx); id != "" && !hasRequestID(record) {
 		record = record.Clone()
 		record.AddAttrs(slog.String(attrRequestID, id))
+	}
+	if id := TraceID(ctx); id != "" {
+		record = record.Clone()
+		record.AddAttrs(slog.String(attrTraceID, id))
 	}
 	return h.Handler.Handle(ctx, record) //nolint:wrapcheck // it adds nothing to say
 }

@@ -7,9 +7,9 @@ import (
 
 type traceKey struct{}
 
-// WithTrace returns a context whose work belongs to a trace.
+// WithTrace returns a context whose work belongs to a trace; with "", to none.
 func WithTrace(ctx context.Context, traceID string) context.Context {
-	if traceID == "" {
+	if traceID == TraceID(ctx) {
 		return ctx
 	}
 	return context.WithValue(ctx, traceKey{}, traceID)
