@@ -121,9 +121,11 @@ CREATE INDEX task_results_failed_dead_idx ON task_results_failed (account_id, de
 CREATE INDEX task_results_failed_kind_idx ON task_results_failed (account_id, kind, id);
 CREATE INDEX task_results_failed_queue_idx ON task_results_failed (account_id, queue, id);
 
-INSERT INTO task_results (id, account_id, kind, queue, priority, state, dead, arguments, result, error, order_id,
-    fulfillment_id, provider_id, schedule_id, worker_id, attempt, max_attempts, due_at, enqueued_at, started_at, finished_at)
-SELECT id, account_id, kind, queue, priority, state, dead, arguments, result, error, order_id,
-    fulfillment_id, provider_id, schedule_id, worker_id, attempt, max_attempts, enqueued_at, enqueued_at, started_at, finished_at
+INSERT INTO task_results (id, account_id, kind, queue, priority, state, dead, arguments, result, error, error_class,
+    order_id, fulfillment_id, provider_id, schedule_id, worker_id, attempt, max_attempts, due_at, enqueued_at, started_at,
+    finished_at)
+SELECT id, account_id, kind, queue, priority, state, dead, arguments, result, error,
+    CASE state WHEN 'FAILURE' THEN 'INTERNAL' ELSE '' END, order_id, fulfillment_id, provider_id, schedule_id, worker_id, attempt,
+    max_attempts, enqueued_at, enqueued_at, started_at, finished_at
 FROM old_task_results;
 DROP TABLE old_task_results;

@@ -75,8 +75,12 @@ func (f taskFields) Error(_ context.Context, t *task.Task) (*graph.TaskError, er
 		return nil, nil
 	}
 	failed := &graph.TaskError{Message: t.Error}
-	if t.ErrorClass != "" {
-		failed.Class = &t.ErrorClass
+	class := t.ErrorClass
+	if class == "" && t.State == task.Failure {
+		class = task.ErrorInternal
+	}
+	if class != "" {
+		failed.Class = &class
 	}
 	if t.ErrorStack != "" {
 		failed.Stack = &t.ErrorStack
