@@ -34,6 +34,16 @@ const (
 	ActionBulkCancel     Action = "bulkOperation.cancel"
 )
 
+// The actions about schedules.
+const (
+	ActionScheduleCreate Action = "schedule.create"
+	ActionScheduleUpdate Action = "schedule.update"
+	ActionScheduleDelete Action = "schedule.delete"
+	ActionSchedulePause  Action = "schedule.pause"
+	ActionScheduleResume Action = "schedule.resume"
+	ActionScheduleRun    Action = "schedule.run" // by hand
+)
+
 // The actions about single fulfillments.
 const (
 	ActionFulfillmentResolve Action = "fulfillment.resolve"      // a person's word on an unknown outcome

@@ -39,7 +39,7 @@ func (s *Service) StartBulk(ctx context.Context, who account.Principal, input Bu
 	var started *order.BulkOperation
 	var committed Committed
 	err := s.store.Write(ctx, func(tx *store.Tx) error {
-		made, err := once(ctx, tx, who, kind.mutation, input.IdempotencyKey, input.Arguments, func() (uuid.UUID, error) {
+		made, err := Once(ctx, tx, who, kind.mutation, input.IdempotencyKey, input.Arguments, func() (uuid.UUID, error) {
 			b := &order.BulkOperation{
 				ID: id.New(id.BulkOperation), AccountID: who.AccountID, Kind: input.Kind, State: order.BulkPending,
 				Arguments: input.Arguments, CreatedBy: who.Actor, Role: string(who.Role), TestMode: who.TestMode,

@@ -51,7 +51,7 @@ func (s *Service) CreateOffer(ctx context.Context, who account.Principal, input 
 		if err := input.apply(o); err != nil {
 			return err
 		}
-		made, err := once(ctx, tx, who, "createOffer", input.IdempotencyKey, input, func() (uuid.UUID, error) {
+		made, err := Once(ctx, tx, who, "createOffer", input.IdempotencyKey, input, func() (uuid.UUID, error) {
 			if _, err := tx.InsertOffer(ctx, o); err != nil {
 				return uuid.Nil, err
 			}

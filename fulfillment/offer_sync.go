@@ -18,9 +18,11 @@ import (
 // mostChanges bounds one synchronization.
 const mostChanges = 20_000
 
-// SyncArguments are those of a SYNC_OFFERS task.
+// SyncArguments are those of a SYNC_OFFERS task. One that a schedule began has no synchronization before it runs.
 type SyncArguments struct {
-	SyncID uuid.UUID `json:"syncId"`
+	SyncID     uuid.UUID      `json:"syncId,omitzero"`
+	ProviderID uuid.UUID      `json:"providerId,omitzero"`
+	Mode       order.SyncMode `json:"mode,omitempty"`
 }
 
 // SyncOffers begins to compare a provider's offers with what it lists, and, with APPLY, to make them so. While one of the
@@ -31,9 +33,46 @@ func (s *Service) SyncOffers(
 	if mode != order.SyncApply && mode != order.SyncPropose {
 		return nil, order.Faults{{Field: []string{"mode"}, Code: order.CodeInvalid, Message: "must be APPLY or PROPOSE"}}
 	}
-	var sync *order.OfferSync
 	var committed Committed
-	err := s.store.Write(ctx, func(tx *store.Tx) error {
+	sync, err := s.beginSync(ctx, who, providerID, mode, func(tx *store.Tx, p *order.Provider, sync *order.OfferSync) error {
+		arguments, err := json.Marshal(SyncArguments{SyncID: sync.ID})
+		if err != nil {
+			return fmt.Errorf("write arguments: %w", err)
+		}
+		committed.Tasks, err = tx.TaskInsert(ctx, []task.Task{providerTask(p, task.KindSyncOffers, syncKey(sync.ID), arguments)})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.announce(committed)
+	return sync, nil
+}
+
+// SyncOffersIn is SyncOffers in a task that a schedule began: that one does what another would be made for, now and
+// should it be tried again. ours is false where an earlier synchronization of the same mode is still running. It fails
+// with ErrStale where somebody else has the task.
+func (s *Service) SyncOffersIn(ctx context.Context, who account.Principal, t task.Task, arguments SyncArguments) (
+	sync *order.OfferSync, ours bool, err error,
+) {
+	sync, err = s.beginSync(ctx, who, arguments.ProviderID, arguments.Mode,
+		func(tx *store.Tx, _ *order.Provider, sync *order.OfferSync) error {
+			ours = true
+			held, err := tx.TaskAdopt(ctx, t, syncKey(sync.ID), map[string]any{"syncId": sync.ID})
+			if err == nil && !held {
+				err = ErrStale
+			}
+			return err
+		})
+	return sync, ours, err
+}
+
+// beginSync makes a synchronization and what works it off, unless one of the same mode is running.
+func (s *Service) beginSync(
+	ctx context.Context, who account.Principal, providerID uuid.UUID, mode order.SyncMode,
+	begin func(*store.Tx, *order.Provider, *order.OfferSync) error,
+) (sync *order.OfferSync, err error) {
+	err = s.store.Write(ctx, func(tx *store.Tx) error {
 		p, err := tx.LockProvider(ctx, who.AccountID, providerID)
 		if err != nil {
 			return err
@@ -56,18 +95,9 @@ func (s *Service) SyncOffers(
 		if err := tx.InsertSync(ctx, sync); err != nil {
 			return err
 		}
-		arguments, err := json.Marshal(SyncArguments{sync.ID})
-		if err != nil {
-			return fmt.Errorf("write arguments: %w", err)
-		}
-		committed.Tasks, err = tx.TaskInsert(ctx, []task.Task{providerTask(p, task.KindSyncOffers, syncKey(sync.ID), arguments)})
-		return err
+		return begin(tx, p, sync)
 	})
-	if err != nil {
-		return nil, err
-	}
-	s.announce(committed)
-	return sync, nil
+	return sync, err
 }
 
 func syncKey(syncID uuid.UUID) string { return "sync:" + syncID.String() }

@@ -20,9 +20,9 @@ const (
 	fieldExternalID = "externalId"
 )
 
-// once runs create under an idempotency key, or, where an earlier request with this key and the same input did so,
+// Once runs create under an idempotency key, or, where an earlier request with this key and the same input did so,
 // returns the id of what that one made. Without a key it just runs create.
-func once(
+func Once(
 	ctx context.Context, tx *store.Tx, who account.Principal, mutation, key string, input any,
 	create func() (uuid.UUID, error),
 ) (uuid.UUID, error) {

@@ -21,23 +21,25 @@ import (
 // PlaceOrder places a draft. Placing what is placed already changes nothing. It fails with order.Faults and
 // order.ErrNotFound.
 func (s *Service) PlaceOrder(ctx context.Context, who account.Principal, orderID uuid.UUID) (*order.Order, error) {
-	return s.change(ctx, who, orderID, func(w *work, c *order.Case) error {
-		ready, err := c.CheckPlace()
-		if err != nil || !ready {
+	return s.change(ctx, who, orderID, func(w *work, c *order.Case) error { return placeDraft(ctx, w, c) })
+}
+
+func placeDraft(ctx context.Context, w *work, c *order.Case) error {
+	ready, err := c.CheckPlace()
+	if err != nil || !ready {
+		return err
+	}
+	lines, err := w.tx.LinesOf(ctx, c.Order.ID)
+	if err != nil {
+		return err
+	}
+	var bounds map[store.Want]schedule.Bounds
+	if len(c.Order.Pacing) > 0 {
+		if bounds, err = w.tx.QuantityBounds(ctx, wantsOf(c.Order, lines)); err != nil {
 			return err
 		}
-		lines, err := w.tx.LinesOf(ctx, orderID)
-		if err != nil {
-			return err
-		}
-		var bounds map[store.Want]schedule.Bounds
-		if len(c.Order.Pacing) > 0 {
-			if bounds, err = w.tx.QuantityBounds(ctx, wantsOf(c.Order, lines)); err != nil {
-				return err
-			}
-		}
-		return notReady(begin(c, lines, bounds))
-	})
+	}
+	return notReady(begin(c, lines, bounds))
 }
 
 // notReady tells what keeps a draft from being placed in words that fit an input that only names it.

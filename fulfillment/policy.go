@@ -41,7 +41,7 @@ func (s *Service) CreateRoutingPolicy(ctx context.Context, who account.Principal
 	}
 	var created *routing.Policy
 	err := s.store.Write(ctx, func(tx *store.Tx) error {
-		made, err := once(ctx, tx, who, "createRoutingPolicy", input.IdempotencyKey, input, func() (uuid.UUID, error) {
+		made, err := Once(ctx, tx, who, "createRoutingPolicy", input.IdempotencyKey, input, func() (uuid.UUID, error) {
 			if err := checkNamed(ctx, tx, p); err != nil {
 				return uuid.Nil, err
 			}

@@ -66,7 +66,7 @@ func (s *Service) CreateProvider(
 	}
 	var created *order.Provider
 	err = s.store.Write(ctx, func(tx *store.Tx) error {
-		made, err := once(ctx, tx, who, "createProvider", input.IdempotencyKey, input, func() (uuid.UUID, error) {
+		made, err := Once(ctx, tx, who, "createProvider", input.IdempotencyKey, input, func() (uuid.UUID, error) {
 			if _, err := tx.InsertProvider(ctx, p, sealed); err != nil {
 				return uuid.Nil, err
 			}

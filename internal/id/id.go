@@ -35,9 +35,17 @@ const (
 	OfferSync
 	BulkOperation
 	Result
+	OrderPacing  // an order's own schedule: its id is the order's but for the kind
+	OrderPolling // the same
 )
 
 const kindByte = 15
+
+// Of returns the identifier of a thing that another one has just one of: the same, of another kind.
+func Of(whole uuid.UUID, kind Kind) uuid.UUID {
+	whole[kindByte] = byte(kind)
+	return whole
+}
 
 // New returns a fresh identifier of the kind. It panics when the operating system has no randomness to give,
 // which no caller could mend.

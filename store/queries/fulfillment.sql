@@ -173,3 +173,9 @@ FROM (SELECT f.id, u.due_at FROM tasks f
       WHERE f.kind = 'DISPATCH' AND f.claim_token IS NULL
       ORDER BY f.id FOR UPDATE OF f SKIP LOCKED) w
 WHERE t.id = w.id;
+
+-- name: FulfillmentReleases :many
+-- When what waits for its time is sent, each time once.
+SELECT DISTINCT order_id, scheduled_at::timestamptz AS at FROM fulfillments
+WHERE account_id = @account_id AND order_id = ANY(@order_ids::uuid[]) AND status = 'SCHEDULED' AND scheduled_at IS NOT NULL
+ORDER BY order_id, at;

@@ -552,6 +552,38 @@ func (q *Queries) FulfillmentPollProviders(ctx context.Context) ([]FulfillmentPo
 	return items, nil
 }
 
+const fulfillmentReleases = `-- name: FulfillmentReleases :many
+SELECT DISTINCT order_id, scheduled_at::timestamptz AS at FROM fulfillments
+WHERE account_id = $1 AND order_id = ANY($2::uuid[]) AND status = 'SCHEDULED' AND scheduled_at IS NOT NULL
+ORDER BY order_id, at
+`
+
+type FulfillmentReleasesRow struct {
+	OrderID uuid.UUID
+	At      time.Time
+}
+
+// When what waits for its time is sent, each time once.
+func (q *Queries) FulfillmentReleases(ctx context.Context, accountID uuid.UUID, orderIds []uuid.UUID) ([]FulfillmentReleasesRow, error) {
+	rows, err := q.db.Query(ctx, fulfillmentReleases, accountID, orderIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FulfillmentReleasesRow
+	for rows.Next() {
+		var i FulfillmentReleasesRow
+		if err := rows.Scan(&i.OrderID, &i.At); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const fulfillmentReplan = `-- name: FulfillmentReplan :execrows
 UPDATE fulfillments f SET quantity = u.quantity, excluded = u.excluded::uuid[], scheduled_at = u.scheduled_at::timestamptz,
     reroute_asked = u.reroute_asked, reroute_same = u.reroute_same

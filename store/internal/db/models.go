@@ -393,6 +393,15 @@ type Schedule struct {
 	TestMode     bool
 }
 
+type ScheduleSlot struct {
+	ScheduleID uuid.UUID
+	Slot       time.Time
+	TaskID     uuid.UUID
+	FiredAt    time.Time
+	Number     int64
+	ByHand     bool
+}
+
 type Session struct {
 	ID         uuid.UUID
 	AccountID  uuid.UUID
