@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
-
-	"code.dny.dev/ssrf"
 )
 
 // MaxReply bounds the body of any answer, in bytes. Reading past it fails with ErrReplyTooLarge.
@@ -47,16 +45,7 @@ func Loopback() []netip.Prefix {
 // followed, no proxy is taken from the environment, and bodies end at MaxReply. Calls end with their context: give
 // each a deadline.
 func NewHTTPClient(guard Guard) *http.Client {
-	var v4, v6 []netip.Prefix
-	for _, prefix := range guard.Allow {
-		if prefix.Addr().Unmap().Is4() {
-			v4 = append(v4, prefix)
-		} else {
-			v6 = append(v6, prefix)
-		}
-	}
-	guardian := ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...))
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive, Control: guardian.Safe}
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive, Control: guard.guardian().Safe}
 	return &http.Client{
 		Transport: capped{next: &http.Transport{
 			DialContext:            checkedDial(dialer.DialContext),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -28,20 +29,28 @@ type Cataloging interface {
 	FailSync(ctx context.Context, syncID uuid.UUID, reason string) error
 }
 
+// Beginning begins synchronizations in tasks of schedules; *scheduling.Service does it.
+type Beginning interface {
+	// BeginSync begins one, for which the task stands from then on, unless an earlier one is running.
+	BeginSync(ctx context.Context, t task.Task) (sync *order.OfferSync, ours bool, err error)
+}
+
 type cataloger struct {
 	service   Cataloging
+	beginning Beginning
 	providers *Providers
 }
 
 // CheckProvider returns the handler of CHECK_PROVIDER tasks: it asks the provider whether it knows us, and for the
 // balance, where it can be asked.
 func CheckProvider(service Cataloging, providers *Providers) Handler {
-	return Each((&cataloger{service, providers}).check)
+	return Each((&cataloger{service: service, providers: providers}).check)
 }
 
-// SyncOffers returns the handler of SYNC_OFFERS tasks: it reads what the provider lists, outside of any transaction.
-func SyncOffers(service Cataloging, providers *Providers) Handler {
-	return Each((&cataloger{service, providers}).sync)
+// SyncOffers returns the handler of SYNC_OFFERS tasks: it reads what the provider lists, outside of any transaction. Those
+// that schedules began are begun first.
+func SyncOffers(service Cataloging, beginning Beginning, providers *Providers) Handler {
+	return Each((&cataloger{service, beginning, providers}).sync)
 }
 
 func (c *cataloger) check(ctx context.Context, t task.Task) (json.RawMessage, error) {
@@ -50,7 +59,10 @@ func (c *cataloger) check(ctx context.Context, t task.Task) (json.RawMessage, er
 	}
 	provider, err := c.service.Provider(ctx, *t.ProviderID)
 	if err != nil {
-		return nil, fmt.Errorf("read provider: %w", err)
+		return nil, refused("read provider", err)
+	}
+	if err := gone(&t, provider); err != nil {
+		return nil, err
 	}
 	found, err := c.look(ctx, provider)
 	if err != nil {
@@ -122,12 +134,9 @@ func (c *cataloger) sync(ctx context.Context, t task.Task) (json.RawMessage, err
 	if err := json.Unmarshal(t.Arguments, &arguments); err != nil {
 		return nil, fmt.Errorf("read arguments: %w", err)
 	}
-	sync, provider, err := c.service.Sync(ctx, arguments.SyncID)
-	if err != nil {
-		return nil, fmt.Errorf("read synchronization: %w", err)
-	}
-	if sync.State != order.SyncRunning {
-		return answer(map[string]any{"state": sync.State})
+	sync, provider, ended, err := c.open(ctx, t, arguments)
+	if err != nil || ended != nil {
+		return ended, err
 	}
 	listed, err := c.list(ctx, provider)
 	if err == nil {
@@ -149,6 +158,58 @@ func (c *cataloger) sync(ctx context.Context, t task.Task) (json.RawMessage, err
 		return nil, fmt.Errorf("fail synchronization: %w", err)
 	}
 	return answer(map[string]any{"state": order.SyncFailed, "problem": outcome.Message})
+}
+
+// open reads the synchronization of a task, or begins it. ended is what comes of a task that has nothing to do any more.
+func (c *cataloger) open(ctx context.Context, t task.Task, arguments fulfillment.SyncArguments) (
+	sync order.OfferSync, provider order.Provider, ended json.RawMessage, err error,
+) {
+	if arguments.SyncID == uuid.Nil {
+		return c.begin(ctx, t)
+	}
+	sync, provider, err = c.service.Sync(ctx, arguments.SyncID)
+	switch {
+	case err != nil:
+		return sync, provider, nil, fmt.Errorf("read synchronization: %w", err)
+	case sync.State == order.SyncRunning:
+		return sync, provider, nil, nil
+	case arguments.ProviderID != uuid.Nil && t.Attempt <= 1:
+		return c.begin(ctx, t) // a person has done again what another task did
+	}
+	ended, err = answer(map[string]any{"state": sync.State})
+	return sync, provider, ended, err
+}
+
+// begin begins the synchronization that a schedule wants.
+func (c *cataloger) begin(ctx context.Context, t task.Task) (
+	sync order.OfferSync, provider order.Provider, ended json.RawMessage, err error,
+) {
+	begun, ours, err := c.beginning.BeginSync(ctx, t)
+	var faults order.Faults
+	switch {
+	case errors.As(err, &faults) && faults[0].Code == order.CodeConflict:
+		return sync, provider, nil, &LaterError{After: syncWait, Reason: faults[0].Message, Free: true}
+	case err != nil:
+		return sync, provider, nil, refused("begin synchronization", err)
+	case !ours:
+		ended, err = answer(map[string]any{"state": begun.State, "offerSyncId": begun.ID})
+		return sync, provider, ended, err
+	}
+	if sync, provider, err = c.service.Sync(ctx, begun.ID); err != nil {
+		return sync, provider, nil, fmt.Errorf("read synchronization: %w", err)
+	}
+	return sync, provider, nil, nil
+}
+
+// syncWait is how long a task waits for another synchronization of its provider to end.
+const syncWait = time.Minute
+
+// gone fails for good where a schedule is about a provider that is deleted.
+func gone(t *task.Task, provider order.Provider) error {
+	if t.ScheduleID == nil || provider.DeletedAt == nil {
+		return nil
+	}
+	return refused("call provider", fmt.Errorf("provider %s was deleted: %w", provider.ID, order.ErrNotFound))
 }
 
 var errNoCatalog = &providerapi.Error{Class: order.ClassUnsupported, Message: "its adapter can't list offers"}

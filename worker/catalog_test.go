@@ -145,7 +145,7 @@ func TestSyncReadsTheList(t *testing.T) {
 		"credentials": {&teller{list: &providerapi.Error{Class: order.ClassAuth}}, order.SyncRunning, 1, 0, "AUTH", false},
 	} {
 		catalog := &fakeCatalog{state: test.state}
-		handler := worker.SyncOffers(catalog, worker.NewProviders(worker.ProviderOptions{Adapters: test.adapter}))
+		handler := worker.SyncOffers(catalog, nil, worker.NewProviders(worker.ProviderOptions{Adapters: test.adapter}))
 		got := runOne(t, handler, func(n *task.Task) { n.Attempt = test.attempt })
 		if (got.Err != nil) != test.again || len(catalog.listed) != test.listed || catalog.failed != test.failed {
 			t.Errorf("%s: %+v, listed %v, failed %q", name, got, catalog.listed, catalog.failed)

@@ -110,12 +110,28 @@ func (s *settler) plan(t task.Task, result Result, interrupted bool) (settlement
 	case interrupted:
 		retry := store.TaskRetry{Task: t, Error: "interrupted", Refund: true}
 		return settlement{retry: &later{TaskRetry: retry}}, "interrupted"
-	case t.Attempt >= t.MaxAttempts:
-		return settlement{end: &store.TaskEnd{Task: t, State: task.Failure, Dead: true, Error: text(result.Err)}}, "dead"
+	case t.Attempt >= t.MaxAttempts || final(result.Err):
+		return settlement{end: &store.TaskEnd{
+			Task: t, State: task.Failure, Dead: true, Error: text(result.Err), Class: classOf(result.Err),
+		}}, "dead"
 	default:
-		retry := store.TaskRetry{Task: t, Error: text(result.Err)}
+		retry := store.TaskRetry{Task: t, Error: text(result.Err), Class: classOf(result.Err)}
 		return settlement{retry: &later{retry, s.backoff.Wait(t.Attempt, rand.Float64())}}, "retry" //nolint:gosec // jitter
 	}
+}
+
+// final reports whether another run would come to the same.
+func final(err error) bool {
+	failed, known := errors.AsType[*FailedError](err)
+	return known && failed.Final
+}
+
+// classOf returns what is known of a failure; "": nothing.
+func classOf(err error) task.ErrorClass {
+	if failed, known := errors.AsType[*FailedError](err); known {
+		return failed.Class
+	}
+	return ""
 }
 
 // longestError is how much of an error is kept, in bytes.

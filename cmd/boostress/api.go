@@ -30,7 +30,7 @@ func (a *app) serveAPI(ctx context.Context, group *errgroup.Group, listener net.
 		return a.store.Lead(ctx, leadRelay, do)
 	}, a.live)
 	root := resolvers.New(resolvers.Options{
-		Store: a.store, Fulfillment: a.service, Access: a.access, Live: hub, Log: a.log, Clock: failpoint.Now,
+		Store: a.store, Fulfillment: a.service, Scheduling: a.schedules, Access: a.access, Live: hub, Log: a.log, Clock: failpoint.Now,
 	})
 	proxies, err := networks(a.settings.TrustedProxies)
 	if err != nil {

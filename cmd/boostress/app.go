@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,7 @@ import (
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/providerapi"
 	"github.com/boostress/boostress/providerapi/boostress"
+	"github.com/boostress/boostress/scheduling"
 	"github.com/boostress/boostress/store"
 	"github.com/boostress/boostress/worker"
 )
@@ -38,6 +40,8 @@ type app struct {
 	adapters  *providerapi.Pool
 	access    *access.Service
 	service   *fulfillment.Service
+	schedules *scheduling.Service
+	client    *http.Client // for calls to others, guarded
 	announcer *worker.Announcer
 	bell      *live.Bell
 	results   *live.Results
@@ -114,8 +118,9 @@ func (a *app) wire() error {
 		return err
 	}
 	registry := providerapi.NewRegistry(map[string]providerapi.Factory{adapterBoostress: boostress.New})
-	client := providerapi.NewHTTPClient(providerapi.Guard{Allow: allowed})
-	a.adapters = providerapi.NewPool(registry, client,
+	guard := providerapi.Guard{Allow: allowed}
+	a.client = providerapi.NewHTTPClient(guard)
+	a.adapters = providerapi.NewPool(registry, a.client,
 		func(ctx context.Context, providerID uuid.UUID) (map[string]string, error) {
 			return a.service.Credentials(ctx, providerID)
 		})
@@ -130,6 +135,9 @@ func (a *app) wire() error {
 		AfterCommit: a.afterCommit, Capabilities: a.adapters.Capabilities, Adapters: registry.Names,
 		Seal: keys, Log: a.log, Term: s.Term,
 		Clock: failpoint.Now,
+	})
+	a.schedules = scheduling.New(a.store, a.service, scheduling.Options{
+		AfterCommit: a.afterCommit, CheckAddress: guard.CheckAddress,
 	})
 	return nil
 }

@@ -28,9 +28,14 @@ func (a *app) serveWorker(ctx context.Context, group *errgroup.Group) {
 			task.KindCancel:        dispatch,
 			task.KindPollProvider:  worker.Poll(a.service, providers),
 			task.KindCheckProvider: worker.CheckProvider(a.service, providers),
-			task.KindSyncOffers:    worker.SyncOffers(a.service, providers),
+			task.KindSyncOffers:    worker.SyncOffers(a.service, a.schedules, providers),
 			task.KindRetention:     worker.Retention(a.store),
 			task.KindBulk:          worker.Bulk(a.service),
+
+			task.KindCreateOrder:      worker.CreateOrder(a.schedules),
+			task.KindProcessOrder:     worker.ProcessOrder(a.schedules),
+			task.KindEnforceDeadlines: worker.EnforceDeadlines(a.service.ApplyDeadlines),
+			task.KindWebhookPing:      worker.Ping(a.client, failpoint.Now),
 		},
 		AfterCommit: a.afterCommit, Version: version, Log: a.log, Metrics: a.engine,
 	})
