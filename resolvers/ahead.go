@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/boostress/boostress/graph"
 	"github.com/boostress/boostress/store"
 )
 
@@ -63,6 +64,9 @@ func anyOf[T any](items []T) []any {
 	list := make([]any, len(items))
 	for i, item := range items {
 		list[i] = item
+		if shown, ok := any(item).(*graph.Schedule); ok {
+			list[i] = shown.Stored
+		}
 	}
 	return list
 }
@@ -143,6 +147,27 @@ func toOne[P, C any](child string, idOf func(P) *uuid.UUID, of func(*loaders) *b
 		children := make([]any, 0, len(found))
 		for _, thing := range found {
 			children = append(children, thing)
+		}
+		return children, nil
+	}}
+}
+
+// toLists leads to all things of a list that each parent has.
+func toLists[P, C any](child string, idOf func(P) uuid.UUID, of func(*loaders) *batch[[]C]) link {
+	return link{child, func(ctx context.Context, l *loaders, parents []any, _ graphql.CollectedField) ([]any, error) {
+		var ids []uuid.UUID
+		for _, parent := range parents {
+			if parent, ok := parent.(P); ok {
+				ids = append(ids, idOf(parent))
+			}
+		}
+		found, err := of(l).ahead(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		var children []any
+		for _, list := range found {
+			children = append(children, anyOf(list)...)
 		}
 		return children, nil
 	}}

@@ -19,7 +19,9 @@ import (
 // newLinks lists every field, by type and name, that leads from one thing to others and can be read ahead.
 func newLinks() map[string]link {
 	all := make(map[string]link)
-	for _, some := range []map[string]link{orderLinks(), fulfillmentLinks(), routingLinks(), catalogLinks(), taskLinks(), bulkLinks()} {
+	for _, some := range []map[string]link{
+		orderLinks(), fulfillmentLinks(), routingLinks(), catalogLinks(), taskLinks(), scheduleLinks(), bulkLinks(),
+	} {
 		maps.Copy(all, some)
 	}
 	return all
@@ -126,7 +128,7 @@ func taskLinks() map[string]link {
 		"TaskResult.order":       toOne("Order", func(t *task.Task) *uuid.UUID { return t.OrderID }, toOrders),
 		"TaskResult.fulfillment": toOne("Fulfillment", func(t *task.Task) *uuid.UUID { return t.FulfillmentID }, toFulfillments),
 		"TaskResult.provider":    toOne("Provider", func(t *task.Task) *uuid.UUID { return t.ProviderID }, toProviders),
-		"TaskResult.schedule":    toOne("", func(t *task.Task) *uuid.UUID { return t.ScheduleID }, toSchedules),
+		"TaskResult.schedule":    toOne("Schedule", func(t *task.Task) *uuid.UUID { return t.ScheduleID }, toSchedules),
 		"Session.user":           toOne("", func(s *account.Session) *uuid.UUID { return &s.UserID }, toUsers),
 	}
 }

@@ -163,3 +163,5 @@ func userErrorsAt(err error, target string) (faults []*order.Fault, ok bool) {
 	}
 	return faults, true
 }
+
+var errUnbuilt = refuse(codeInternal, "not built")

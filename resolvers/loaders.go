@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -112,6 +113,9 @@ type loaders struct {
 	offers       *batch[*order.Offer]
 	bulk         *batch[*order.BulkOperation]
 	schedules    *batch[*schedule.Schedule]
+	own          *batch[[]*schedule.Schedule] // by order
+	releases     *batch[[]time.Time]          // by order
+	lastRuns     *batch[*schedule.Run]        // by schedule
 	tasks        *batch[*task.Task]
 	users        *batch[account.User]
 	keys         *batch[account.APIKey]
@@ -175,6 +179,9 @@ func (r *Root) newLoaders(principal account.Principal) *loaders {
 		offers:    single(r, principal, st.OffersByID),
 		bulk:      single(r, principal, st.BulkOperations),
 		schedules: single(r, principal, st.Schedules),
+		own:       single(r, principal, st.OwnSchedules),
+		releases:  single(r, principal, st.Releases),
+		lastRuns:  single(r, principal, st.LatestRuns),
 		tasks:     single(r, principal, st.Tasks),
 		users:     single(r, principal, st.Users),
 		keys:      single(r, principal, st.APIKeys),

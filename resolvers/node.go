@@ -91,6 +91,8 @@ func nodeKinds() map[id.Kind]nodeKind {
 		id.LedgerEntry:   nodesOfPointers("LedgerEntry", func(l *loaders) *batch[*order.LedgerEntry] { return l.entries }),
 		id.BulkOperation: nodesOfPointers("BulkOperation", func(l *loaders) *batch[*order.BulkOperation] { return l.bulk }),
 		id.Schedule:      schedules,
+		id.OrderPacing:   schedules,
+		id.OrderPolling:  schedules,
 		id.Task:          nodesOfPointers("TaskResult", func(l *loaders) *batch[*task.Task] { return l.tasks }),
 		id.AuditEntry:    nodesOfValues("AuditEntry", func(l *loaders) *batch[account.AuditEntry] { return l.audit }),
 	}

@@ -16,13 +16,15 @@ import (
 	"github.com/boostress/boostress/graph"
 	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/live"
+	"github.com/boostress/boostress/scheduling"
 	"github.com/boostress/boostress/store"
 )
 
-// Options wire the resolvers. Store, Fulfillment, Access and Live are required.
+// Options wire the resolvers. Store, Fulfillment, Scheduling, Access and Live are required.
 type Options struct {
 	Store       *store.Store // reads
 	Fulfillment *fulfillment.Service
+	Scheduling  *scheduling.Service
 	Access      *access.Service
 	Live        *live.Hub
 	Log         *slog.Logger // default: nowhere
@@ -41,6 +43,7 @@ type Root struct {
 	links    map[string]link
 	counts   sharing[uuid.UUID, *graph.Statistics] // by account
 	watched  sharing[ofAccount, seenProvider]
+	fired    sharing[ofAccount, int64] // runs, by schedule
 	progress progresses
 }
 

@@ -18,6 +18,9 @@ func (q query) Schedule(ctx context.Context, id uuid.UUID) (*graph.Schedule, err
 		return nil, err
 	}
 	found, err := find(ctx, l.schedules, id)
+	if found != nil {
+		aheadOf(ctx, q.Root, "Schedule", "", []*schedule.Schedule{found})
+	}
 	return shownSchedule(found), err
 }
 
@@ -30,11 +33,7 @@ func (q query) Schedules(
 	if orderBy != nil {
 		sort = sortOf(orderBy.Field, orderBy.Direction)
 	}
-	var selected store.ScheduleFilter
-	if filter != nil {
-		selected.Enabled = filter.IsEnabled
-	}
-	found, err := list(ctx, q.Root, "schedules", selected, sort, pageArgs{first, after, last, before}, q.options.Store.ScheduleList)
+	found, err := list(ctx, q.Root, "schedules", scheduleFilter(filter), sort, pageArgs{first, after, last, before}, q.options.Store.ScheduleList)
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +45,15 @@ func (q query) Schedules(
 		nodes[i] = edge.Node
 	}
 	return &graph.ScheduleConnection{Nodes: nodes, Edges: edges, PageInfo: info, TotalCount: found.Total}, nil
+}
+
+func scheduleFilter(f *graph.ScheduleFilter) store.ScheduleFilter {
+	if f == nil {
+		return store.ScheduleFilter{}
+	}
+	return store.ScheduleFilter{
+		Enabled: f.IsEnabled, System: f.IsSystem, Statuses: f.Status, Actions: f.Action, OrderID: f.OrderID, ProviderID: f.ProviderID,
+	}
 }
 
 // shownSchedule lays a schedule's rule open.

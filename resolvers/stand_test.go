@@ -31,6 +31,7 @@ import (
 	"github.com/boostress/boostress/migrations"
 	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/resolvers"
+	"github.com/boostress/boostress/scheduling"
 	"github.com/boostress/boostress/store"
 )
 
@@ -50,6 +51,8 @@ type stand struct {
 	results  *live.Results
 	keys     *seal.Keyring
 	service  *fulfillment.Service
+
+	schedules *scheduling.Service
 }
 
 // patientWait is long enough for every field of a slow machine under the race detector to be asked for.
@@ -77,18 +80,21 @@ func newStand(t testing.TB) *stand {
 	bell, results, hints, hub := startLive(t, st, client, prefix)
 	s.results = results
 	s.access = access.New(st, limit.NewLogin(client, limit.LoginOptions{Prefix: prefix}), access.Options{Derive: quickDerive})
+	announce := func(committed fulfillment.Committed) {
+		bell.Ring()
+		results.Publish(committed.Results)
+		hints.Publish(committed.Operations)
+		hints.Publish(committed.Fired)
+	}
 	s.service = fulfillment.New(st, fulfillment.Options{
-		AfterCommit: func(committed fulfillment.Committed) {
-			bell.Ring()
-			results.Publish(committed.Results)
-			hints.Publish(committed.Operations)
-		},
+		AfterCommit:  announce,
 		Capabilities: func(context.Context, order.Provider) (order.Capabilities, error) { return order.Capabilities{}, nil },
 		Adapters:     func() []string { return []string{"boostress"} },
 		Seal:         s.keys,
 	})
+	s.schedules = scheduling.New(st, s.service, scheduling.Options{AfterCommit: announce})
 	s.root = resolvers.New(resolvers.Options{
-		Store: st, Access: s.access, Live: hub, Log: log, Wait: patientWait, Fulfillment: s.service,
+		Store: st, Access: s.access, Live: hub, Log: log, Wait: patientWait, Fulfillment: s.service, Scheduling: s.schedules,
 	})
 	s.executor = executor.New(s.root.Schema())
 	for _, extension := range []graphql.HandlerExtension{s.root.Rules(), s.root, extension.Introspection{}} {
