@@ -2,18 +2,14 @@ package schedule
 
 import (
 	"fmt"
-	"strings"
-	"sync"
 	"time"
-
-	"github.com/netresearch/go-cron"
 )
 
 // Times computes the due times of one rule.
 type Times struct {
 	rule Rule
 	zone *time.Location
-	cron cron.Schedule
+	cron expression
 }
 
 // Times reads the rule. It fails with ErrRule.
@@ -38,34 +34,12 @@ func (r Rule) Times() (*Times, error) {
 	return t, nil
 }
 
-// zones are those that were used: reading one takes far longer than computing with it. There are some hundreds at most.
-var zones sync.Map //nolint:gochecknoglobals // a cache of what never changes
-
-func zoneOf(name string) (*time.Location, error) {
-	if known, ok := zones.Load(name); ok {
-		return known.(*time.Location), nil //nolint:forcetypeassert,errcheck // nothing else is stored
-	}
-	if name == "Local" {
-		return nil, fmt.Errorf("%w: %q is no time zone: give one like Europe/Berlin", ErrRule, name)
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRule, err)
-	}
-	zones.Store(name, zone)
-	return zone, nil
-}
-
 func (t *Times) readCron() (err error) {
 	if t.zone, err = zoneOf(t.rule.TimeZone); err != nil {
 		return err
 	}
-	parser, err := cron.TryNewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
-	if err != nil {
-		return fmt.Errorf("make cron parser: %w", err)
-	}
-	if t.cron, err = parser.Parse(t.rule.Cron); err != nil {
-		return fmt.Errorf("%w: %w", ErrRule, err)
+	if t.cron, err = readCron(t.rule.Cron); err != nil {
+		return fmt.Errorf("%w: cron expression: %w", ErrRule, err)
 	}
 	return nil
 }
@@ -74,7 +48,8 @@ func (t *Times) readCron() (err error) {
 // next one is due once the delay has passed since after.
 //
 // In a time zone with daylight saving, a time of day that a switch skips is due later by the gap (02:30 at 03:30), and
-// one that a switch repeats is due at its first coming, unless the expression names every hour.
+// one that a switch repeats is due at its first coming. Where the hours of the expression begin with a star, each time at
+// which the clock shows what the expression names is due instead.
 func (t *Times) Next(after time.Time) (next time.Time, ok bool) {
 	r := t.rule
 	if r.Kind == AfterCompletion {
@@ -92,7 +67,7 @@ func (t *Times) Next(after time.Time) (next time.Time, ok bool) {
 	case Interval:
 		next = r.nextInterval(after)
 	case Cron:
-		next = t.nextCron(after)
+		next = t.cron.next(after, t.zone)
 	case Once:
 		if after.Before(*r.StartsAt) {
 			next = *r.StartsAt
@@ -156,31 +131,4 @@ func (r Rule) nextInterval(after time.Time) time.Time {
 		return start
 	}
 	return after.Add(r.Every - after.Sub(start)%r.Every)
-}
-
-func (t *Times) nextCron(after time.Time) time.Time {
-	next := t.cron.Next(after.In(t.zone))
-	if comesAgain(next) && !everyHour(t.rule.Cron) {
-		next = t.cron.Next(next)
-	}
-	return next
-}
-
-// longestSwitch bounds how far clocks are ever set back.
-const longestSwitch = 3 * time.Hour
-
-// comesAgain reports whether the clock in t's time zone showed the same time of day shortly before, too.
-func comesAgain(t time.Time) bool {
-	_, now := t.Zone()
-	_, before := t.Add(-longestSwitch).Zone()
-	if before <= now {
-		return false
-	}
-	_, earlier := t.Add(-time.Duration(before-now) * time.Second).Zone()
-	return earlier == before
-}
-
-func everyHour(expression string) bool {
-	fields := strings.Fields(expression)
-	return len(fields) < 2 && expression == "@hourly" || len(fields) > 1 && strings.HasPrefix(fields[1], "*")
 }
