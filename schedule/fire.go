@@ -16,124 +16,134 @@ type Firing struct {
 	Skipped int64
 	Missed  int64
 	// What the schedule has from then on. Where Await is set, it awaits the end of the task that is made for the last of
-	// Slots instead of Awaits.
+	// Slots, and Awaits is nil.
 	NextAt     *time.Time
 	QueuedSlot *time.Time
+	Backlog    bool
 	Awaits     *uuid.UUID
 	Await      bool
 }
 
 // Fire decides what becomes of s now, by its policies. live are its tasks that wait or run. It fails with ErrRule.
+//
+// Each slot is told of once: as one that fires, or in Skipped, Missed or the queue; but for those that are due beyond the
+// last of MaxRuns.
 func (s *Schedule) Fire(now time.Time, live []uuid.UUID) (Firing, error) {
 	times, err := s.Rule.Times()
 	if err != nil {
 		return Firing{}, err
 	}
-	f := Firing{NextAt: s.NextAt, QueuedSlot: s.QueuedSlot, Awaits: s.Awaits}
-	if f.Awaits != nil && !slices.Contains(live, *f.Awaits) {
-		f.Awaits = nil
+	left := s.MaxRuns - s.Runs
+	if s.MaxRuns > 0 && left <= 0 {
+		return Firing{}, nil
 	}
-	due := s.pick(s.due(times, now, &f), now, &f)
-	if s.MaxRuns > 0 {
-		due = due[:min(int64(len(due)), max(0, s.MaxRuns-s.Runs))]
+	f := Firing{NextAt: s.NextAt}
+	if f.NextAt != nil && !f.NextAt.After(now) {
+		f.NextAt = times.following(now)
 	}
-	s.overlap(due, live, &f)
+	s.overlap(s.due(times, now, &f), live, &f)
 	if s.Rule.Kind == AfterCompletion {
 		s.complete(times, now, live, &f)
 	}
-	if s.MaxRuns > 0 && s.Runs+int64(len(f.Slots)) >= s.MaxRuns {
-		f.NextAt, f.QueuedSlot, f.Awaits, f.Await = nil, nil, nil, false
+	if s.MaxRuns > 0 && int64(len(f.Slots)) >= left {
+		f.Slots = f.Slots[:left]
+		f.NextAt, f.QueuedSlot, f.Backlog, f.Awaits, f.Await = nil, nil, false, nil, false
 	}
 	return f, nil
 }
 
-// serial reports whether late slots are run one after the other.
-func (s *Schedule) serial() bool {
-	return s.Misfire == MisfireAll && (s.Overlap == OverlapSkip || s.Overlap == OverlapQueue)
+// waiting are slots whose turn it is.
+type waiting struct {
+	slots []time.Time
+	// backlog is set where they run one after the other, however many they are, and what becomes due meanwhile joins them.
+	backlog bool
 }
 
-// slots are due ones: the latest of them, and how many there are before.
-type slots struct {
-	latest []time.Time
-	before int64
-}
-
-// due finds the slots that are due, and moves NextAt behind them. What is queued is the first of them where they run one
-// after the other: whatever was due since then waits with it.
-func (s *Schedule) due(times *Times, now time.Time, f *Firing) slots {
+// due finds the slots whose turn it is and applies the misfire policy to them.
+func (s *Schedule) due(times *Times, now time.Time, f *Firing) waiting {
+	keep := 1
+	if s.Misfire == MisfireAll && s.Overlap != OverlapCancel {
+		keep = max(1, s.MisfireLimit)
+	}
+	if s.QueuedSlot != nil && s.Backlog {
+		found := times.between(*s.QueuedSlot, now, keep)
+		f.Missed = found.before
+		return waiting{found.latest, true}
+	}
 	var found slots
-	if s.serial() && f.QueuedSlot != nil {
-		found = times.between(*f.QueuedSlot, now, s.MisfireLimit)
-	} else if f.NextAt != nil && !f.NextAt.After(now) {
-		found = times.between(*f.NextAt, now, max(1, s.MisfireLimit))
+	if s.NextAt != nil && !s.NextAt.After(now) {
+		found = times.between(*s.NextAt, now, keep)
 	}
-	if f.NextAt != nil && !f.NextAt.After(now) {
-		f.NextAt = times.following(now)
+	f.Missed = found.before
+	isLate := len(found.latest) > 0 && now.Sub(found.latest[len(found.latest)-1]) > Late
+	if isLate && s.Misfire == MisfireSkip {
+		f.Missed += int64(len(found.latest))
+		return waiting{}
 	}
-	return found
+	serial := s.Misfire == MisfireAll && (s.Overlap == OverlapSkip || s.Overlap == OverlapQueue)
+	return waiting{found.latest, serial && (isLate || len(found.latest) > 1)}
 }
 
-// pick applies the misfire policy.
-func (s *Schedule) pick(due slots, now time.Time, f *Firing) []time.Time {
-	kept := due.latest
-	switch {
-	case len(kept) == 0:
-	case s.Misfire == MisfireAll && s.Overlap != OverlapCancel:
-		kept = kept[max(0, len(kept)-s.MisfireLimit):]
-	case s.Misfire == MisfireSkip && now.Sub(kept[len(kept)-1]) > Late:
-		kept = nil
-	default:
-		kept = kept[len(kept)-1:]
-	}
-	f.Missed = due.before + int64(len(due.latest)-len(kept))
-	return kept
-}
-
-// overlap applies the overlap policy to slots that are to fire.
-func (s *Schedule) overlap(due []time.Time, live []uuid.UUID, f *Firing) {
-	queued := f.QueuedSlot
-	f.QueuedSlot = nil
-	if queued != nil && !s.serial() {
-		due = append([]time.Time{*queued}, due...)
+// overlap applies the overlap policy to slots whose turn it is. What the queue holds goes before them.
+func (s *Schedule) overlap(due waiting, live []uuid.UUID, f *Firing) {
+	line := due.slots
+	if s.QueuedSlot != nil && !s.Backlog {
+		line = append([]time.Time{*s.QueuedSlot}, line...)
+		// What is not fired between the queued slot and a backlog belongs to neither: they can't wait as one.
+		due.backlog = due.backlog && len(live) == 0
 	}
 	switch {
+	case len(line) == 0:
+		return
 	case s.Overlap == OverlapAllow:
-		f.Slots, f.Awaits = due, nil
+		f.Slots = line
 		return
 	case s.Overlap == OverlapCancel:
-		f.Missed += int64(max(0, len(due)-1))
-		f.Slots, f.Awaits = due[max(0, len(due)-1):], nil
-		f.Cancel = len(f.Slots) > 0 && len(live) > 0
+		f.Slots, f.Skipped = line[len(line)-1:], int64(len(line)-1)
+		f.Cancel = len(live) > 0
 		return
-	case len(live) == 0 && len(due) > 0:
-		f.Slots, due, f.Awaits = due[:1], due[1:], nil
+	case len(live) == 0:
+		f.Slots, line = line[:1], line[1:]
 	}
 	switch {
-	case len(due) == 0:
-		f.Awaits = nil
-	case s.serial() || s.Overlap == OverlapQueue:
-		f.QueuedSlot = &due[0]
-		f.Await = len(f.Slots) > 0
-		if !f.Await && f.Awaits == nil {
-			f.Awaits = &live[0]
-		}
-		if !s.serial() {
-			f.Skipped = int64(len(due) - 1)
-		}
+	case len(line) == 0:
+		return
+	case due.backlog:
+		f.Backlog = true
+	case s.Overlap == OverlapQueue:
+		f.Skipped = int64(len(line) - 1)
 	default:
-		f.Skipped, f.Awaits = int64(len(due)), nil
+		f.Skipped = int64(len(line))
+		return
+	}
+	f.QueuedSlot = &line[0]
+	s.await(live, f)
+}
+
+// await has s wait for the end of what fires now or, where nothing does, of what is live.
+func (s *Schedule) await(live []uuid.UUID, f *Firing) {
+	switch {
+	case len(f.Slots) > 0:
+		f.Await = true
+	case s.Awaits != nil && slices.Contains(live, *s.Awaits):
+		f.Awaits = s.Awaits
+	case len(live) > 0:
+		f.Awaits = &live[0]
 	}
 }
 
 // complete is for a rule whose next slot comes after the end of a run.
 func (s *Schedule) complete(times *Times, now time.Time, live []uuid.UUID, f *Firing) {
-	f.QueuedSlot, f.Awaits, f.Await = nil, nil, false
+	runs := s.Awaits != nil && slices.Contains(live, *s.Awaits)
 	switch {
-	case len(f.Slots) > 0:
-		f.NextAt, f.Await = nil, true
-	case len(live) > 0 && f.Skipped > 0, len(live) > 0 && s.Awaits != nil && slices.Contains(live, *s.Awaits):
-		f.NextAt, f.Awaits = nil, &live[0]
-	case f.NextAt == nil || f.Missed > 0:
+	case len(f.Slots) > 0, f.QueuedSlot != nil, f.Skipped > 0:
+		f.NextAt = nil
+		s.await(live, f)
+	case f.Missed > 0:
+		f.NextAt = times.following(now)
+	case runs:
+		s.await(live, f)
+	case s.Awaits != nil && s.NextAt == nil:
 		f.NextAt = times.following(now)
 	}
 }

@@ -28,6 +28,7 @@ type Schedule struct {
 	System       bool       // Boostress's own: a person can change when it runs, no more
 	NextAt       *time.Time // the next slot; nil: none, or it awaits the end of a run
 	QueuedSlot   *time.Time // fires once the run that it awaits has ended
+	Backlog      bool       // what was due since QueuedSlot waits with it, to fire one after the other
 	Awaits       *uuid.UUID // the task whose end it awaits
 	LastSlot     *time.Time // the latest slot that fired
 	Runs         int64      // slots that fired
@@ -70,7 +71,8 @@ type Misfire string
 const (
 	MisfireSkip Misfire = "SKIP"     // they don't fire
 	MisfireOnce Misfire = "RUN_ONCE" // the latest one fires
-	// MisfireAll fires all of them, the latest MisfireLimit: one after the other, unless runs may overlap.
+	// MisfireAll fires all of them, the latest MisfireLimit: one after the other, unless runs may overlap. What becomes due
+	// before the last of them has fired is one more of them. Where a run is revoked by the next, only the latest one fires.
 	MisfireAll Misfire = "RUN_ALL"
 )
 

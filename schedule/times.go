@@ -92,10 +92,16 @@ func (t *Times) following(after time.Time) *time.Time {
 	return nil
 }
 
+// slots are due ones: the latest of them, and how many there are before.
+type slots struct {
+	latest []time.Time
+	before int64
+}
+
 // between finds the due times from one of them until a moment, at most keep of them, the latest.
 func (t *Times) between(first, until time.Time, keep int) (found slots) {
-	if t.rule.EndsAt != nil && !first.Before(*t.rule.EndsAt) {
-		return found
+	if t.rule.EndsAt != nil {
+		until = earliest(until, t.rule.EndsAt.Add(-time.Nanosecond))
 	}
 	if t.rule.Kind == Interval {
 		if past := int64(until.Sub(first)/t.rule.Every) - int64(keep); past > 0 {
