@@ -176,7 +176,9 @@ func TestFire(t *testing.T) {
 		"AFTER_COMPLETION, late, SKIP": {
 			delayed(func(s *schedule.Schedule) { s.Misfire = none }), 90, nil, schedule.Firing{Missed: 1, NextAt: new(minute(150))},
 		},
-		"AFTER_COMPLETION, the last of its runs": {delayed(func(s *schedule.Schedule) { s.MaxRuns = 1 }), 60, nil, schedule.Firing{Slots: minutes(60)}},
+		"AFTER_COMPLETION, the last of its runs": {
+			delayed(func(s *schedule.Schedule) { s.MaxRuns = 1 }), 60, nil, schedule.Firing{Slots: minutes(60)},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -164,9 +164,12 @@ func breakages() map[string][]string {
 		},
 		"a cancellation that is on its way": {"DELETE FROM tasks WHERE kind = 'CANCEL'"},
 
-		"a slot has one run":       {"INSERT INTO schedule_slots SELECT schedule_id, slot, gen_random_uuid(), fired_at FROM schedule_slots"},
-		"a run belongs":            {"INSERT INTO schedule_slots SELECT gen_random_uuid(), slot, task_id, fired_at FROM schedule_slots"},
-		"a slot that fired within": {"DELETE FROM task_results WHERE kind = 'RETENTION'"},
+		"a slot has one run": {"INSERT INTO schedule_slots SELECT schedule_id, slot, gen_random_uuid(), fired_at FROM schedule_slots"},
+		"a run belongs":      {"INSERT INTO schedule_slots SELECT gen_random_uuid(), slot, task_id, fired_at FROM schedule_slots"},
+		"the runs of a schedule have": {`INSERT INTO schedule_slots SELECT schedule_id, slot + interval '1 hour', task_id, fired_at, number
+			FROM schedule_slots`},
+		"a slot that waits in the queue": {"UPDATE schedules SET awaits = NULL"},
+		"a slot that fired within":       {"DELETE FROM task_results WHERE kind = 'RETENTION'"},
 
 		"a bulk operation that has not ended": {"DELETE FROM tasks WHERE kind = 'BULK'"},
 		"a bulk operation has ended exactly": {

@@ -56,6 +56,11 @@ func scheduleRules() []rule {
 			GROUP BY schedule_id, slot HAVING count(*) > 1`},
 		{9, "a run belongs to one slot", `
 			SELECT 'task ' || task_id FROM schedule_slots GROUP BY task_id HAVING count(*) > 1`},
+		{9, "the runs of a schedule have numbers of their own", `
+			SELECT 'schedule ' || schedule_id || ' run ' || number FROM schedule_slots WHERE number > 0
+			GROUP BY schedule_id, number HAVING count(*) > 1`},
+		{9, "a slot that waits in the queue awaits the end of a run", `
+			SELECT 'schedule ' || id FROM schedules WHERE queued_slot IS NOT NULL AND awaits IS NULL`},
 		{9, "a slot that fired within a day has its task or its result", `
 			SELECT 'schedule ' || s.schedule_id || ' slot ' || s.slot FROM schedule_slots s
 			WHERE s.fired_at > now() - interval '1 day'

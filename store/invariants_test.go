@@ -185,7 +185,11 @@ func (s *scene) play() {
 	s.bulk()
 	schedule, ran := id.New(id.Schedule), id.New(id.Task)
 	for statement, args := range map[string][]any{
-		`INSERT INTO schedule_slots (schedule_id, slot, task_id, fired_at) VALUES ($1, now(), $2, now())`: {schedule, ran},
+		`INSERT INTO schedule_slots (schedule_id, slot, task_id, fired_at, number) VALUES ($1, now(), $2, now(), 1)`: {schedule, ran},
+		`INSERT INTO schedules (id, account_id, name, rule, every_ms, task_kind, created_at, awaits, next_at, enabled, queued_slot, system, updated_at)
+			SELECT $1, $2, 'waits', 'INTERVAL', 60000, 'RETENTION', n, gen_random_uuid(), n, true, n, false, n FROM now() n`: {
+			id.New(id.Schedule), s.who.AccountID,
+		},
 		`INSERT INTO task_results (id, account_id, kind, queue, priority, state, attempt, max_attempts, due_at, enqueued_at, finished_at)
 			VALUES ($1, $2, 'RETENTION', 'system', 0, 'SUCCESS', 1, 25, now(), '2026-01-01Z', now())`: {ran, s.who.AccountID},
 	} {
@@ -235,7 +239,7 @@ func (s *scene) ledger() (lines []store.LedgerLine) {
 // tables are those that tests break and mend again, each after those that it refers to.
 var tables = []string{
 	"meta", "providers", "provider_days", "offer_syncs", "offer_sync_changes", "offers", "orders", "order_lines", "fulfillments", "attempts",
-	"ledger_entries", "events", "tasks", "task_results", "schedule_slots", "idempotency_keys", "workers", "holds", "bulk_operations",
+	"ledger_entries", "events", "tasks", "task_results", "schedules", "schedule_slots", "idempotency_keys", "workers", "holds", "bulk_operations",
 	"bulk_rows", "fulfillment_results",
 }
 

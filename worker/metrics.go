@@ -23,6 +23,8 @@ type Metrics struct {
 	leading       prometheus.Gauge
 	lost          prometheus.Counter
 	calls         *prometheus.HistogramVec
+	slots         *prometheus.CounterVec
+	lateness      prometheus.Histogram
 }
 
 const namespace = "boostress"
@@ -59,6 +61,11 @@ func NewMetrics(register prometheus.Registerer) *Metrics {
 			Help: "Times this worker missed its heartbeats and registered anew.",
 		}),
 		calls: histogram("provider_call_seconds", "Calls to providers.", slow, "provider", "operation", "class"),
+		slots: counter("schedule_slots_total", "Slots of schedules, by what became of them: fired, skipped or missed.", "outcome"),
+		lateness: add.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "schedule_lateness_seconds", Buckets: fast,
+			Help: "From a slot to the commit by which it fired; but for slots that waited for the end of a run.",
+		}),
 	}
 }
 
@@ -96,4 +103,18 @@ func (m *Metrics) depths(list []store.QueueDepth) {
 
 func (m *Metrics) called(provider, operation, class string, took time.Duration) {
 	m.calls.WithLabelValues(provider, operation, class).Observe(took.Seconds())
+}
+
+// scheduled counts what a committed firing did, took being the time since it began.
+func (m *Metrics) scheduled(f *firing, took time.Duration) {
+	var skipped, missed int64
+	for _, step := range f.steps {
+		skipped, missed = skipped+step.Skipped, missed+step.Missed
+	}
+	for outcome, count := range map[string]int64{"fired": int64(len(f.runs)), "skipped": skipped, "missed": missed} {
+		m.slots.WithLabelValues(outcome).Add(float64(count))
+	}
+	for _, late := range f.lateness {
+		m.lateness.Observe((late + took).Seconds())
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/boostress/boostress/fulfillment"
 	"github.com/boostress/boostress/internal/failpoint"
 	"github.com/boostress/boostress/store"
 	"github.com/boostress/boostress/task"
@@ -34,15 +33,13 @@ type SweeperOptions struct {
 	// Term is how long a silent worker keeps its claims, the same in all processes; default 10 s.
 	Term time.Duration
 	// Every is how often the sweeper looks; default 1 s.
-	Every time.Duration
-	// AfterCommit is told of the tasks of schedules; it must not block. Default: the next sweep finds them.
-	AfterCommit func(fulfillment.Committed)
-	Log         *slog.Logger
-	Metrics     *Metrics
+	Every   time.Duration
+	Log     *slog.Logger
+	Metrics *Metrics
 }
 
-// Sweeper finds what fell through: tasks that are due and that no list holds, claims of workers that are gone, deadlines
-// and schedules. Any number of processes may run one; one of them leads, and the others wait.
+// Sweeper finds what fell through: tasks that are due and that no list holds, claims of workers that are gone, deadlines.
+// Any number of processes may run one; one of them leads, and the others wait.
 type Sweeper struct {
 	SweeperOptions
 }
@@ -57,9 +54,6 @@ func NewSweeper(options SweeperOptions) *Sweeper {
 	}
 	if options.Every == 0 {
 		options.Every = time.Second
-	}
-	if options.AfterCommit == nil {
-		options.AfterCommit = func(fulfillment.Committed) {}
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
@@ -113,9 +107,6 @@ func (s *Sweeper) sweep(ctx context.Context) error {
 		return drain(func() (int, error) { return s.Upkeep.ApplySLAs(ctx, sweepLimit) })
 	})
 	duty("ensure polls", s.Every, s.Upkeep.EnsurePolls)
-	duty("fire schedules", s.Every, func(ctx context.Context) error {
-		return drain(func() (int, error) { return s.fire(ctx) })
-	})
 	duty("seed schedules", seedEvery*s.Every, s.seed)
 	duty("measure queues", depthEvery*s.Every, s.measure)
 	duty("measure providers", healthEvery*s.Every, s.Store.MeasureHealth)

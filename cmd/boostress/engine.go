@@ -42,13 +42,16 @@ func (a *app) serveWorker(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { return engine.Run(ctx) })
 }
 
-// serveScheduler runs a candidate for the sweeper, which also fires schedules.
+// serveScheduler runs a scheduler, and a candidate for the sweeper.
 func (a *app) serveScheduler(ctx context.Context, group *errgroup.Group) {
 	a.metrics.MustRegister(newOrderCounts(a.store.OrdersByStatus, a.log), newUnsettledCounts(a.store.Unsettled, a.log))
 	sweeper := worker.NewSweeper(worker.SweeperOptions{
-		Store: a.store, Lists: a.lists, Upkeep: a.service, Term: a.settings.Term,
-		AfterCommit: a.afterCommit, Log: a.log, Metrics: a.engine,
+		Store: a.store, Lists: a.lists, Upkeep: a.service, Term: a.settings.Term, Log: a.log, Metrics: a.engine,
 	})
+	scheduler := worker.NewScheduler(worker.SchedulerOptions{
+		Store: worker.Schedules(a.store), AfterCommit: a.afterCommit, Log: a.log, Metrics: a.engine,
+	})
+	group.Go(func() error { return scheduler.Run(ctx) })
 	group.Go(func() error {
 		if err := sweeper.Run(ctx); err != nil {
 			return fmt.Errorf("sweep: %w", err)

@@ -53,22 +53,60 @@ func (q *Queries) ForgetSlots(ctx context.Context, before time.Time) (int64, err
 }
 
 const scheduleAdvance = `-- name: ScheduleAdvance :exec
-UPDATE schedules SET next_at = $1::timestamptz, last_slot = coalesce($2, last_slot),
-    runs = runs + ($2::timestamptz IS NOT NULL)::int
-WHERE id = $3
+UPDATE schedules s SET next_at = u.next_at::timestamptz, queued_slot = u.queued_slot::timestamptz, backlog = u.backlog,
+    awaits = u.awaits::uuid, last_slot = coalesce(u.last_slot::timestamptz, s.last_slot), runs = s.runs + u.fired,
+    skipped = s.skipped + u.skipped, missed = s.missed + u.missed
+FROM (SELECT unnest($1::uuid[]) AS id, NULLIF(unnest($2::text[]), '') AS next_at,
+        NULLIF(unnest($3::text[]), '') AS queued_slot, unnest($4::boolean[]) AS backlog,
+        NULLIF(unnest($5::text[]), '') AS awaits, NULLIF(unnest($6::text[]), '') AS last_slot,
+        unnest($7::bigint[]) AS fired, unnest($8::bigint[]) AS skipped, unnest($9::bigint[]) AS missed) u
+WHERE s.id = u.id
 `
 
-func (q *Queries) ScheduleAdvance(ctx context.Context, nextAt *time.Time, slot *time.Time, iD uuid.UUID) error {
-	_, err := q.db.Exec(ctx, scheduleAdvance, nextAt, slot, iD)
+type ScheduleAdvanceParams struct {
+	Ids         []uuid.UUID
+	NextAts     []string
+	QueuedSlots []string
+	Backlogs    []bool
+	Awaits      []string
+	LastSlots   []string
+	Fired       []int64
+	Skipped     []int64
+	Missed      []int64
+}
+
+func (q *Queries) ScheduleAdvance(ctx context.Context, arg ScheduleAdvanceParams) error {
+	_, err := q.db.Exec(ctx, scheduleAdvance,
+		arg.Ids,
+		arg.NextAts,
+		arg.QueuedSlots,
+		arg.Backlogs,
+		arg.Awaits,
+		arg.LastSlots,
+		arg.Fired,
+		arg.Skipped,
+		arg.Missed,
+	)
 	return err
 }
 
 const scheduleDue = `-- name: ScheduleDue :many
-SELECT id, account_id, name, rule, every_ms, cron, time_zone, task_kind, arguments, enabled, system, starts_at, ends_at, next_at, last_slot, runs, created_at, updated_at, queue, priority, max_runs, jitter_ms, overlap, misfire, misfire_limit, awaits, queued_slot, skipped, missed, order_id, provider_id, created_by, test_mode FROM schedules WHERE next_at <= now() AND enabled ORDER BY next_at, id LIMIT $1 FOR UPDATE SKIP LOCKED
+SELECT id, account_id, name, rule, every_ms, cron, time_zone, task_kind, arguments, enabled, system, starts_at, ends_at, next_at, last_slot, runs, created_at, updated_at, queue, priority, max_runs, jitter_ms, overlap, misfire, misfire_limit, awaits, queued_slot, skipped, missed, order_id, provider_id, created_by, test_mode, backlog FROM (
+    SELECT s.id, s.account_id, s.name, s.rule, s.every_ms, s.cron, s.time_zone, s.task_kind, s.arguments, s.enabled, s.system, s.starts_at, s.ends_at, s.next_at, s.last_slot, s.runs, s.created_at, s.updated_at, s.queue, s.priority, s.max_runs, s.jitter_ms, s.overlap, s.misfire, s.misfire_limit, s.awaits, s.queued_slot, s.skipped, s.missed, s.order_id, s.provider_id, s.created_by, s.test_mode, s.backlog FROM schedules s
+    WHERE s.next_at <= now() AND s.enabled AND s.id <> ALL($2::uuid[])
+    ORDER BY s.next_at, s.id LIMIT $1::int FOR UPDATE SKIP LOCKED) due
+UNION ALL
+SELECT id, account_id, name, rule, every_ms, cron, time_zone, task_kind, arguments, enabled, system, starts_at, ends_at, next_at, last_slot, runs, created_at, updated_at, queue, priority, max_runs, jitter_ms, overlap, misfire, misfire_limit, awaits, queued_slot, skipped, missed, order_id, provider_id, created_by, test_mode, backlog FROM (
+    SELECT s.id, s.account_id, s.name, s.rule, s.every_ms, s.cron, s.time_zone, s.task_kind, s.arguments, s.enabled, s.system, s.starts_at, s.ends_at, s.next_at, s.last_slot, s.runs, s.created_at, s.updated_at, s.queue, s.priority, s.max_runs, s.jitter_ms, s.overlap, s.misfire, s.misfire_limit, s.awaits, s.queued_slot, s.skipped, s.missed, s.order_id, s.provider_id, s.created_by, s.test_mode, s.backlog FROM schedules s
+    WHERE s.awaits IS NOT NULL AND s.enabled AND s.id <> ALL($2::uuid[]) AND (s.next_at IS NULL OR s.next_at > now())
+      AND NOT EXISTS (SELECT FROM tasks t WHERE t.id = s.awaits)
+    ORDER BY s.awaits LIMIT $1::int FOR UPDATE OF s SKIP LOCKED) released
+LIMIT $1::int
 `
 
-func (q *Queries) ScheduleDue(ctx context.Context, limit int32) ([]Schedule, error) {
-	rows, err := q.db.Query(ctx, scheduleDue, limit)
+// Those of which a slot is due, then those whose awaited task has ended. Both come as they are once they are locked.
+func (q *Queries) ScheduleDue(ctx context.Context, most int32, aside []uuid.UUID) ([]Schedule, error) {
+	rows, err := q.db.Query(ctx, scheduleDue, most, aside)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +148,149 @@ func (q *Queries) ScheduleDue(ctx context.Context, limit int32) ([]Schedule, err
 			&i.ProviderID,
 			&i.CreatedBy,
 			&i.TestMode,
+			&i.Backlog,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const scheduleFire = `-- name: ScheduleFire :execrows
+INSERT INTO schedule_slots (schedule_id, slot, task_id, fired_at, number)
+SELECT unnest($1::uuid[]), unnest($2::timestamptz[]), unnest($3::uuid[]), $4::timestamptz,
+    unnest($5::bigint[])
+ON CONFLICT ON CONSTRAINT schedule_slots_pkey DO NOTHING
+`
+
+type ScheduleFireParams struct {
+	ScheduleIds []uuid.UUID
+	Slots       []time.Time
+	TaskIds     []uuid.UUID
+	Now         time.Time
+	Numbers     []int64
+}
+
+func (q *Queries) ScheduleFire(ctx context.Context, arg ScheduleFireParams) (int64, error) {
+	result, err := q.db.Exec(ctx, scheduleFire,
+		arg.ScheduleIds,
+		arg.Slots,
+		arg.TaskIds,
+		arg.Now,
+		arg.Numbers,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const scheduleInterrupt = `-- name: ScheduleInterrupt :exec
+INSERT INTO task_revocations (task_id, claim_token, asked_by, asked_at)
+SELECT t.id, t.claim_token, $1::text, $2::timestamptz FROM tasks t
+WHERE t.schedule_id = ANY($3::uuid[]) AND t.claim_token IS NOT NULL
+ORDER BY t.id
+ON CONFLICT ON CONSTRAINT task_revocations_pkey DO UPDATE
+    SET claim_token = EXCLUDED.claim_token, asked_by = EXCLUDED.asked_by, asked_at = EXCLUDED.asked_at
+    WHERE task_revocations.claim_token <> EXCLUDED.claim_token
+`
+
+// Those that run are to end.
+func (q *Queries) ScheduleInterrupt(ctx context.Context, askedBy string, now time.Time, scheduleIds []uuid.UUID) error {
+	_, err := q.db.Exec(ctx, scheduleInterrupt, askedBy, now, scheduleIds)
+	return err
+}
+
+const scheduleLive = `-- name: ScheduleLive :many
+SELECT t.schedule_id::uuid AS schedule_id, t.id FROM tasks t
+WHERE t.schedule_id = ANY($1::uuid[]) ORDER BY t.id
+`
+
+type ScheduleLiveRow struct {
+	ScheduleID uuid.UUID
+	ID         uuid.UUID
+}
+
+func (q *Queries) ScheduleLive(ctx context.Context, scheduleIds []uuid.UUID) ([]ScheduleLiveRow, error) {
+	rows, err := q.db.Query(ctx, scheduleLive, scheduleIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ScheduleLiveRow
+	for rows.Next() {
+		var i ScheduleLiveRow
+		if err := rows.Scan(&i.ScheduleID, &i.ID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const scheduleRevoke = `-- name: ScheduleRevoke :many
+WITH revoked AS (
+    DELETE FROM tasks t WHERE t.id = ANY(ARRAY(
+        SELECT w.id FROM tasks w
+        WHERE w.schedule_id = ANY($2::uuid[]) AND w.claim_token IS NULL
+        ORDER BY w.id FOR UPDATE SKIP LOCKED))
+    RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack
+)
+INSERT INTO task_results (id, account_id, kind, name, queue, priority, state, arguments, error, error_class, error_stack,
+    order_id, fulfillment_id, provider_id, schedule_id, trace_id, attempt, max_attempts, due_at, enqueued_at, started_at,
+    finished_at)
+SELECT id, account_id, kind, name, queue, priority, 'REVOKED', arguments, last_error, error_class, error_stack, order_id,
+    fulfillment_id, provider_id, schedule_id, trace_id, attempt, max_attempts, due_at, enqueued_at, started_at,
+    $1::timestamptz
+FROM revoked
+RETURNING id, account_id, kind, name, queue, priority, state, dead, arguments, result, error, error_class, error_stack, order_id, fulfillment_id, provider_id, schedule_id, worker_id, trace_id, attempt, max_attempts, due_at, enqueued_at, started_at, finished_at, waiting_us, running_us
+`
+
+// Those that wait. What is locked is being claimed.
+func (q *Queries) ScheduleRevoke(ctx context.Context, now time.Time, scheduleIds []uuid.UUID) ([]TaskResult, error) {
+	rows, err := q.db.Query(ctx, scheduleRevoke, now, scheduleIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TaskResult
+	for rows.Next() {
+		var i TaskResult
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.Kind,
+			&i.Name,
+			&i.Queue,
+			&i.Priority,
+			&i.State,
+			&i.Dead,
+			&i.Arguments,
+			&i.Result,
+			&i.Error,
+			&i.ErrorClass,
+			&i.ErrorStack,
+			&i.OrderID,
+			&i.FulfillmentID,
+			&i.ProviderID,
+			&i.ScheduleID,
+			&i.WorkerID,
+			&i.TraceID,
+			&i.Attempt,
+			&i.MaxAttempts,
+			&i.DueAt,
+			&i.EnqueuedAt,
+			&i.StartedAt,
+			&i.FinishedAt,
+			&i.WaitingUs,
+			&i.RunningUs,
 		); err != nil {
 			return nil, err
 		}
@@ -122,25 +303,31 @@ func (q *Queries) ScheduleDue(ctx context.Context, limit int32) ([]Schedule, err
 }
 
 const scheduleSeed = `-- name: ScheduleSeed :exec
-INSERT INTO schedules (id, account_id, name, rule, every_ms, cron, time_zone, task_kind, arguments, enabled, system,
-    starts_at, ends_at, next_at, created_at, updated_at)
-SELECT $1, a.id, $2, $3, $4, $5, $6, $7, '{}', true, true,
-    $8::timestamptz, $9::timestamptz, $10::timestamptz, now(), now()
+INSERT INTO schedules (id, account_id, name, rule, every_ms, cron, time_zone, task_kind, arguments, queue, overlap, misfire,
+    misfire_limit, enabled, system, starts_at, ends_at, next_at, created_by, created_at, updated_at)
+SELECT $1, a.id, $2, $3, $4, $5, $6, $7, '{}', $8, $9, $10,
+    $11, true, true, $12::timestamptz, $13::timestamptz,
+    $14::timestamptz, $15, now(), now()
 FROM accounts a ORDER BY a.created_at, a.id LIMIT 1
 ON CONFLICT ON CONSTRAINT schedules_name_key DO NOTHING
 `
 
 type ScheduleSeedParams struct {
-	ID       uuid.UUID
-	Name     string
-	Rule     string
-	EveryMs  int64
-	Cron     string
-	TimeZone string
-	TaskKind string
-	StartsAt *time.Time
-	EndsAt   *time.Time
-	NextAt   *time.Time
+	ID           uuid.UUID
+	Name         string
+	Rule         string
+	EveryMs      int64
+	Cron         string
+	TimeZone     string
+	TaskKind     string
+	Queue        string
+	Overlap      string
+	Misfire      string
+	MisfireLimit int32
+	StartsAt     *time.Time
+	EndsAt       *time.Time
+	NextAt       *time.Time
+	CreatedBy    string
 }
 
 // Of the oldest account, unless it has one by that name.
@@ -153,39 +340,93 @@ func (q *Queries) ScheduleSeed(ctx context.Context, arg ScheduleSeedParams) erro
 		arg.Cron,
 		arg.TimeZone,
 		arg.TaskKind,
+		arg.Queue,
+		arg.Overlap,
+		arg.Misfire,
+		arg.MisfireLimit,
 		arg.StartsAt,
 		arg.EndsAt,
 		arg.NextAt,
+		arg.CreatedBy,
 	)
 	return err
 }
 
-const scheduleSlot = `-- name: ScheduleSlot :execrows
-INSERT INTO schedule_slots (schedule_id, slot, task_id, fired_at)
-SELECT $1::uuid, $2::timestamptz, $3::uuid, $4::timestamptz
-WHERE NOT EXISTS (SELECT FROM tasks t WHERE t.unique_key = $5::text)
-ON CONFLICT ON CONSTRAINT schedule_slots_pkey DO NOTHING
+const scheduleTaken = `-- name: ScheduleTaken :many
+SELECT s.schedule_id, s.slot, s.task_id FROM schedule_slots s
+JOIN (SELECT unnest($1::uuid[]) AS schedule_id, unnest($2::timestamptz[]) AS slot) u
+  ON u.schedule_id = s.schedule_id AND u.slot = s.slot
+ORDER BY s.schedule_id, s.slot
 `
 
-type ScheduleSlotParams struct {
+type ScheduleTakenRow struct {
 	ScheduleID uuid.UUID
 	Slot       time.Time
 	TaskID     uuid.UUID
-	Now        time.Time
-	UniqueKey  string
 }
 
-// Not while the task of an earlier slot, which has the same unique key, still waits or runs.
-func (q *Queries) ScheduleSlot(ctx context.Context, arg ScheduleSlotParams) (int64, error) {
-	result, err := q.db.Exec(ctx, scheduleSlot,
-		arg.ScheduleID,
-		arg.Slot,
-		arg.TaskID,
-		arg.Now,
-		arg.UniqueKey,
-	)
+func (q *Queries) ScheduleTaken(ctx context.Context, scheduleIds []uuid.UUID, slots []time.Time) ([]ScheduleTakenRow, error) {
+	rows, err := q.db.Query(ctx, scheduleTaken, scheduleIds, slots)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected(), nil
+	defer rows.Close()
+	var items []ScheduleTakenRow
+	for rows.Next() {
+		var i ScheduleTakenRow
+		if err := rows.Scan(&i.ScheduleID, &i.Slot, &i.TaskID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const scheduleUnrevoked = `-- name: ScheduleUnrevoked :many
+SELECT DISTINCT t.schedule_id::uuid FROM tasks t
+LEFT JOIN task_revocations r ON r.task_id = t.id AND r.claim_token = t.claim_token
+WHERE t.schedule_id = ANY($1::uuid[]) AND r.task_id IS NULL
+ORDER BY 1
+`
+
+// Schedules of which a task is neither: it was locked, because it was being claimed, and nobody knows by which token yet.
+func (q *Queries) ScheduleUnrevoked(ctx context.Context, scheduleIds []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, scheduleUnrevoked, scheduleIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var t_schedule_id uuid.UUID
+		if err := rows.Scan(&t_schedule_id); err != nil {
+			return nil, err
+		}
+		items = append(items, t_schedule_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const scheduleWait = `-- name: ScheduleWait :one
+SELECT CASE
+    WHEN EXISTS (SELECT FROM schedules a
+        WHERE a.awaits IS NOT NULL AND a.enabled AND a.id <> ALL($1::uuid[])
+          AND NOT EXISTS (SELECT FROM tasks t WHERE t.id = a.awaits)) THEN 0
+    ELSE coalesce((SELECT GREATEST(extract(epoch FROM d.next_at - now()), 0) FROM schedules d
+        WHERE d.next_at IS NOT NULL AND d.enabled AND d.id <> ALL($1::uuid[])
+        ORDER BY d.next_at, d.id LIMIT 1), -1) END::float8 AS seconds
+`
+
+// Seconds until something may be done; negative: nothing is due at any time that is known.
+func (q *Queries) ScheduleWait(ctx context.Context, aside []uuid.UUID) (float64, error) {
+	row := q.db.QueryRow(ctx, scheduleWait, aside)
+	var seconds float64
+	err := row.Scan(&seconds)
+	return seconds, err
 }
