@@ -391,6 +391,7 @@ type Schedule struct {
 	ProviderID   *uuid.UUID
 	CreatedBy    string
 	TestMode     bool
+	Backlog      bool
 }
 
 type ScheduleSlot struct {

@@ -91,7 +91,7 @@ func (q *Queries) ScheduleInsert(ctx context.Context, arg ScheduleInsertParams) 
 }
 
 const scheduleLock = `-- name: ScheduleLock :one
-SELECT id, account_id, name, rule, every_ms, cron, time_zone, task_kind, arguments, enabled, system, starts_at, ends_at, next_at, last_slot, runs, created_at, updated_at, queue, priority, max_runs, jitter_ms, overlap, misfire, misfire_limit, awaits, queued_slot, skipped, missed, order_id, provider_id, created_by, test_mode FROM schedules WHERE account_id = $1 AND id = $2 FOR UPDATE
+SELECT id, account_id, name, rule, every_ms, cron, time_zone, task_kind, arguments, enabled, system, starts_at, ends_at, next_at, last_slot, runs, created_at, updated_at, queue, priority, max_runs, jitter_ms, overlap, misfire, misfire_limit, awaits, queued_slot, skipped, missed, order_id, provider_id, created_by, test_mode, backlog FROM schedules WHERE account_id = $1 AND id = $2 FOR UPDATE
 `
 
 func (q *Queries) ScheduleLock(ctx context.Context, accountID uuid.UUID, iD uuid.UUID) (Schedule, error) {
@@ -131,6 +131,7 @@ func (q *Queries) ScheduleLock(ctx context.Context, accountID uuid.UUID, iD uuid
 		&i.ProviderID,
 		&i.CreatedBy,
 		&i.TestMode,
+		&i.Backlog,
 	)
 	return i, err
 }
