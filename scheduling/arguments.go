@@ -114,7 +114,7 @@ func idOf(o *strictjson.Object, name string, kind id.Kind) uuid.UUID {
 
 func (a *arguments) readOrderID(ctx context.Context, o *strictjson.Object) error {
 	orderID := idOf(o, "orderId", id.Order)
-	if o.Raw("orderId") == nil {
+	if !isText(o.Raw("orderId")) {
 		return nil
 	}
 	found, err := a.store.Orders(ctx, a.who.AccountID, []uuid.UUID{orderID})
@@ -133,7 +133,7 @@ func (a *arguments) readOrderID(ctx context.Context, o *strictjson.Object) error
 
 func (a *arguments) readProviderID(ctx context.Context, o *strictjson.Object) error {
 	providerID := idOf(o, "providerId", id.Provider)
-	if o.Raw("providerId") == nil {
+	if !isText(o.Raw("providerId")) {
 		return nil
 	}
 	found, err := a.store.Providers(ctx, a.who.AccountID, []uuid.UUID{providerID})
@@ -173,7 +173,7 @@ func readRetention(o *strictjson.Object) {
 // duration takes a length of time of at least some.
 func duration(o *strictjson.Object, name string, least time.Duration) (length time.Duration, given bool) {
 	text := o.Text(name)
-	if o.Raw(name) == nil || text == "" && kindOfText(o.Raw(name)) != '"' {
+	if !isText(o.Raw(name)) {
 		return 0, false
 	}
 	length, err := iso8601.ParseDuration(text)
@@ -188,7 +188,8 @@ func duration(o *strictjson.Object, name string, least time.Duration) (length ti
 	return length, true
 }
 
-func kindOfText(value json.RawMessage) byte { return bytes.TrimSpace(value)[0] }
+// isText tells of a member that is there; what is of another kind was reported.
+func isText(value json.RawMessage) bool { return len(value) > 0 && value[0] == '"' }
 
 func (a *arguments) readURL(o *strictjson.Object) {
 	text := requiredText(o, "url")
