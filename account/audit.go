@@ -44,6 +44,13 @@ const (
 	ActionScheduleRun    Action = "schedule.run" // by hand
 )
 
+// The actions about what all accounts share.
+const (
+	ActionQueuePause  Action = "queue.pause"
+	ActionQueueResume Action = "queue.resume"
+	ActionWorkerDrain Action = "worker.drain"
+)
+
 // The actions about single fulfillments.
 const (
 	ActionFulfillmentResolve Action = "fulfillment.resolve"      // a person's word on an unknown outcome

@@ -898,7 +898,7 @@ type Query @allow(roles: [ADMIN, OPERATOR, INTEGRATOR, VIEWER]) {
     "Only what comes before this cursor."
     before: String
   ): BulkOperationConnection!
-  "How the account's work stands, counted now."
+  "How the account's work stands."
   statistics: Statistics! @allow(roles: [ADMIN, OPERATOR, VIEWER])
 }
 
@@ -4576,6 +4576,8 @@ type Worker @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   queues: [String!]!
   "How it stands."
   state: WorkerState!
+  "How many tasks of each of these queues it can run at a time."
+  slots: [Int!]!
   "How many tasks it runs."
   running: Int!
   "When it began."
@@ -4584,6 +4586,8 @@ type Worker @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   heartbeatAt: DateTime!
   "When somebody asked it to take no more tasks; null: nobody did."
   drainAskedAt: DateTime
+  "When it ended; null: it has not, or did not say so."
+  stoppedAt: DateTime
 }
 
 "How a worker process stands."
@@ -4596,6 +4600,8 @@ enum WorkerState {
   DRAINED
   "It gave no sign of life for a term: what it ran is others' now."
   SILENT
+  "It has ended."
+  STOPPED
 }
 
 "Which worker process takes no more tasks."
@@ -4614,7 +4620,10 @@ type DrainWorkerPayload @allow(roles: [ADMIN]) {
 
 "How an account's work stands."
 type Statistics @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
-  "When it was counted."
+  """
+  When orders, fulfillments and calls were counted. That is done again and again for all accounts at once: every two seconds
+  where there are few, and the more seldom the longer it takes, so that it takes a twentieth of the time at most.
+  """
   countedAt: DateTime!
   "Orders by their state; states that no order is in are left out."
   orders: [OrderStatusCount!]!
@@ -4622,11 +4631,11 @@ type Statistics @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   fulfillments: [FulfillmentStatusCount!]!
   "Calls to providers of the last hour by what the answer meant; classes that none had are left out."
   attempts: [AttemptClassCount!]!
-  "What waits in the queues."
+  "What waits in the queues now."
   queues: [Queue!]!
-  "What tasks came to over a stretch of time, from counts that are kept: seldom more than ten seconds behind."
+  "What tasks came to over a stretch of time, from counts that are kept: seldom more than fifteen seconds behind."
   tasks(
-    "Over which stretch of time, until now."
+    "Over which stretch of time, until now; where it begins is rounded to the parts of points."
     window: StatisticsWindow! = HOUR_1
   ): TaskStatistics!
 }
@@ -4665,7 +4674,9 @@ type TaskStatistics @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   kinds: [KindFigures!]!
   "By provider; tasks that are about none are left out."
   providers: [ProviderFigures!]!
-  "The stretch in equal parts, in their order, for charts: at most 60."
+  """
+  The stretch in equal parts, in their order, for charts: at most 60. The last one may not be over yet.
+  """
   points: [TaskPoint!]!
 }
 
@@ -4691,7 +4702,7 @@ type TaskFigures @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   failures: [TaskErrorClassCount!]!
 }
 
-"Of lengths of time, which most do not exceed; at most a tenth too long."
+"Of lengths of time, which most do not exceed: at most a tenth too long, never too short."
 type Percentiles @allow(roles: [ADMIN, OPERATOR, VIEWER]) {
   "Half do not exceed it."
   p50: Duration!
@@ -8308,6 +8319,8 @@ func (ec *executionContext) childFields_Worker(ctx context.Context, field graphq
 		return ec.fieldContext_Worker_queues(ctx, field)
 	case "state":
 		return ec.fieldContext_Worker_state(ctx, field)
+	case "slots":
+		return ec.fieldContext_Worker_slots(ctx, field)
 	case "running":
 		return ec.fieldContext_Worker_running(ctx, field)
 	case "startedAt":
@@ -8316,6 +8329,8 @@ func (ec *executionContext) childFields_Worker(ctx context.Context, field graphq
 		return ec.fieldContext_Worker_heartbeatAt(ctx, field)
 	case "drainAskedAt":
 		return ec.fieldContext_Worker_drainAskedAt(ctx, field)
+	case "stoppedAt":
+		return ec.fieldContext_Worker_stoppedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Worker", field.Name)
 }
@@ -34142,8 +34157,8 @@ func (ec *executionContext) _Worker_state(ctx context.Context, field graphql.Col
 			return obj.State, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v WorkerState) graphql.Marshaler {
-			return ec.marshalNWorkerState2githubᚗcomᚋboostressᚋboostressᚋgraphᚐWorkerState(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v task.WorkerState) graphql.Marshaler {
+			return ec.marshalNWorkerState2githubᚗcomᚋboostressᚋboostressᚋtaskᚐWorkerState(ctx, selections, v)
 		},
 		true,
 		true,
@@ -34151,6 +34166,29 @@ func (ec *executionContext) _Worker_state(ctx context.Context, field graphql.Col
 }
 func (ec *executionContext) fieldContext_Worker_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Worker", field, false, false, "WorkerState")
+}
+
+func (ec *executionContext) _Worker_slots(ctx context.Context, field graphql.CollectedField, obj *Worker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Worker_slots(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Slots, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []int) graphql.Marshaler {
+			return ec.marshalNInt2ᚕintᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Worker_slots(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Worker", field, false, false, "Int")
 }
 
 func (ec *executionContext) _Worker_running(ctx context.Context, field graphql.CollectedField, obj *Worker) (ret graphql.Marshaler) {
@@ -34242,6 +34280,29 @@ func (ec *executionContext) _Worker_drainAskedAt(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Worker_drainAskedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Worker", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _Worker_stoppedAt(ctx context.Context, field graphql.CollectedField, obj *Worker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Worker_stoppedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StoppedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Worker_stoppedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Worker", field, false, false, "DateTime")
 }
 
@@ -49513,6 +49574,11 @@ func (ec *executionContext) _Worker(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "slots":
+			out.Values[i] = ec._Worker_slots(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "running":
 			out.Values[i] = ec._Worker_running(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -49530,6 +49596,11 @@ func (ec *executionContext) _Worker(ctx context.Context, sel ast.SelectionSet, o
 			}
 		case "drainAskedAt":
 			out.Values[i] = ec._Worker_drainAskedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "stoppedAt":
+			out.Values[i] = ec._Worker_stoppedAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -53560,14 +53631,19 @@ func (ec *executionContext) marshalNWorker2ᚖgithubᚗcomᚋboostressᚋboostre
 	return ec._Worker(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNWorkerState2githubᚗcomᚋboostressᚋboostressᚋgraphᚐWorkerState(ctx context.Context, v any) (WorkerState, error) {
-	var res WorkerState
-	err := res.UnmarshalGQL(v)
+func (ec *executionContext) unmarshalNWorkerState2githubᚗcomᚋboostressᚋboostressᚋtaskᚐWorkerState(ctx context.Context, v any) (task.WorkerState, error) {
+	tmp, err := scalar.UnmarshalText(v)
+	res := task.WorkerState(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNWorkerState2githubᚗcomᚋboostressᚋboostressᚋgraphᚐWorkerState(ctx context.Context, sel ast.SelectionSet, v WorkerState) graphql.Marshaler {
-	return v
+func (ec *executionContext) marshalNWorkerState2githubᚗcomᚋboostressᚋboostressᚋtaskᚐWorkerState(ctx context.Context, sel ast.SelectionSet, v task.WorkerState) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalText(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "WorkerState!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx context.Context, sel ast.SelectionSet, v introspection.Directive) graphql.Marshaler {

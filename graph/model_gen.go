@@ -989,7 +989,7 @@ type PauseSchedulePayload struct {
 	UserErrors []*order.Fault `json:"userErrors"`
 }
 
-// Of lengths of time, which most do not exceed; at most a tenth too long.
+// Of lengths of time, which most do not exceed: at most a tenth too long, never too short.
 type Percentiles struct {
 	// Half do not exceed it.
 	P50 time.Duration `json:"p50"`
@@ -1838,7 +1838,8 @@ type SplitFulfillmentPayload struct {
 
 // How an account's work stands.
 type Statistics struct {
-	// When it was counted.
+	// When orders, fulfillments and calls were counted. That is done again and again for all accounts at once: every two seconds
+	// where there are few, and the more seldom the longer it takes, so that it takes a twentieth of the time at most.
 	CountedAt time.Time `json:"countedAt"`
 	// Orders by their state; states that no order is in are left out.
 	Orders []*OrderStatusCount `json:"orders"`
@@ -1846,9 +1847,9 @@ type Statistics struct {
 	Fulfillments []*FulfillmentStatusCount `json:"fulfillments"`
 	// Calls to providers of the last hour by what the answer meant; classes that none had are left out.
 	Attempts []*AttemptClassCount `json:"attempts"`
-	// What waits in the queues.
+	// What waits in the queues now.
 	Queues []*Queue `json:"queues"`
-	// What tasks came to over a stretch of time, from counts that are kept: seldom more than ten seconds behind.
+	// What tasks came to over a stretch of time, from counts that are kept: seldom more than fifteen seconds behind.
 	Tasks     *TaskStatistics `json:"tasks"`
 	AccountID uuid.UUID       `json:"-"`
 }
@@ -2021,7 +2022,7 @@ type TaskStatistics struct {
 	Kinds []*KindFigures `json:"kinds"`
 	// By provider; tasks that are about none are left out.
 	Providers []*ProviderFigures `json:"providers"`
-	// The stretch in equal parts, in their order, for charts: at most 60.
+	// The stretch in equal parts, in their order, for charts: at most 60. The last one may not be over yet.
 	Points []*TaskPoint `json:"points"`
 }
 
@@ -2237,7 +2238,9 @@ type Worker struct {
 	// Which queues it serves.
 	Queues []string `json:"queues"`
 	// How it stands.
-	State WorkerState `json:"state"`
+	State task.WorkerState `json:"state"`
+	// How many tasks of each of these queues it can run at a time.
+	Slots []int `json:"slots"`
 	// How many tasks it runs.
 	Running int `json:"running"`
 	// When it began.
@@ -2246,6 +2249,8 @@ type Worker struct {
 	HeartbeatAt time.Time `json:"heartbeatAt"`
 	// When somebody asked it to take no more tasks; null: nobody did.
 	DrainAskedAt *time.Time `json:"drainAskedAt,omitempty"`
+	// When it ended; null: it has not, or did not say so.
+	StoppedAt *time.Time `json:"stoppedAt,omitempty"`
 }
 
 // What API keys can be sorted by.
@@ -3128,70 +3133,6 @@ func (e *UserSortField) UnmarshalJSON(b []byte) error {
 }
 
 func (e UserSortField) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-// How a worker process stands.
-type WorkerState string
-
-const (
-	// It takes tasks.
-	WorkerStateRunning WorkerState = "RUNNING"
-	// It takes no more, and runs what it has.
-	WorkerStateDraining WorkerState = "DRAINING"
-	// It takes no more, and runs none.
-	WorkerStateDrained WorkerState = "DRAINED"
-	// It gave no sign of life for a term: what it ran is others' now.
-	WorkerStateSilent WorkerState = "SILENT"
-)
-
-var AllWorkerState = []WorkerState{
-	WorkerStateRunning,
-	WorkerStateDraining,
-	WorkerStateDrained,
-	WorkerStateSilent,
-}
-
-func (e WorkerState) IsValid() bool {
-	switch e {
-	case WorkerStateRunning, WorkerStateDraining, WorkerStateDrained, WorkerStateSilent:
-		return true
-	}
-	return false
-}
-
-func (e WorkerState) String() string {
-	return string(e)
-}
-
-func (e *WorkerState) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = WorkerState(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid WorkerState", str)
-	}
-	return nil
-}
-
-func (e WorkerState) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *WorkerState) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e WorkerState) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,7 +43,7 @@ type bulkSource struct {
 	accountID uuid.UUID
 	id        uuid.UUID
 	changed   <-chan struct{}
-	shared    *sharedBulk
+	shared    *share[*order.BulkOperation]
 	ticker    *time.Ticker
 	leave     func()
 	first     *order.BulkOperation
@@ -112,61 +111,4 @@ func (b *bulkSource) read(ctx context.Context, since time.Time) (*order.BulkOper
 func (b *bulkSource) Close() {
 	b.ticker.Stop()
 	b.leave()
-}
-
-// progresses shares what is read of operations: one read for an operation and moment, however many watch.
-type progresses struct {
-	mu     sync.Mutex
-	shared map[uuid.UUID]*sharedBulk
-}
-
-// sharedBulk is the latest look at an operation that somebody watches.
-type sharedBulk struct {
-	watchers int
-	turn     chan struct{} // holds one token: whoever takes it reads
-	at       time.Time     // when the latest read began
-	latest   *order.BulkOperation
-}
-
-// watch keeps what is read of an operation until leave is called.
-func (p *progresses) watch(id uuid.UUID) (shared *sharedBulk, leave func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	shared = p.shared[id]
-	if shared == nil {
-		shared = &sharedBulk{turn: make(chan struct{}, 1)}
-		p.shared[id] = shared
-	}
-	shared.watchers++
-	return shared, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		shared.watchers--
-		if shared.watchers == 0 {
-			delete(p.shared, id)
-		}
-	}
-}
-
-// get returns a look that began at since or later.
-func (s *sharedBulk) get(
-	ctx context.Context, since time.Time, clock func() time.Time,
-	read func(context.Context) (*order.BulkOperation, error),
-) (*order.BulkOperation, error) {
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	if s.latest != nil && !s.at.Before(since) {
-		return s.latest, nil
-	}
-	at := clock()
-	latest, err := read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.latest, s.at = latest, at
-	return latest, nil
 }

@@ -117,6 +117,7 @@ type loaders struct {
 	releases     *batch[[]time.Time]          // by order
 	lastRuns     *batch[*schedule.Run]        // by schedule
 	tasks        *batch[*task.Task]
+	workers      *batch[*store.LiveWorker]
 	users        *batch[account.User]
 	keys         *batch[account.APIKey]
 	sessions     *batch[*account.Session]
@@ -183,10 +184,13 @@ func (r *Root) newLoaders(principal account.Principal) *loaders {
 		releases:  single(r, principal, st.Releases),
 		lastRuns:  single(r, principal, st.LatestRuns),
 		tasks:     single(r, principal, st.Tasks),
-		users:     single(r, principal, st.Users),
-		keys:      single(r, principal, st.APIKeys),
-		sessions:  single(r, principal, st.Sessions),
-		audit:     single(r, principal, st.AuditEntries),
+		workers: newBatch(r, func(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*store.LiveWorker, error) {
+			return st.WorkersByID(ctx, ids, r.options.Term)
+		}),
+		users:    single(r, principal, st.Users),
+		keys:     single(r, principal, st.APIKeys),
+		sessions: single(r, principal, st.Sessions),
+		audit:    single(r, principal, st.AuditEntries),
 	}
 }
 

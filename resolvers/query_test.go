@@ -23,6 +23,7 @@ func TestGoldenAnswers(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
 	world{account: 1, providers: 2, orders: 3}.fill(t, s.url)
+	s.countStatuses()
 
 	files, err := filepath.Glob("testdata/*.graphql")
 	if err != nil || len(files) == 0 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
+	"github.com/maypok86/otter/v2"
 
 	"github.com/boostress/boostress/access"
 	"github.com/boostress/boostress/account"
@@ -16,6 +17,7 @@ import (
 	"github.com/boostress/boostress/graph"
 	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/live"
+	"github.com/boostress/boostress/order"
 	"github.com/boostress/boostress/scheduling"
 	"github.com/boostress/boostress/store"
 )
@@ -30,7 +32,10 @@ type Options struct {
 	Log         *slog.Logger // default: nowhere
 	// Wait is how long a field waits for others that read the same kind of thing; default 1 ms.
 	Wait time.Duration
-	// Clock says when statistics were counted; everything else carries the database's time. Default time.Now.
+	// Term is how long a worker may be silent until it counts as such; default 10 s.
+	Term time.Duration
+	// Clock is what ticks and reads are told apart by; everything that is shown carries the database's time. Default
+	// time.Now.
 	Clock func() time.Time
 }
 
@@ -42,12 +47,16 @@ type Root struct {
 	nodes    map[id.Kind]nodeKind
 	links    map[string]link
 	counts   sharing[uuid.UUID, *graph.Statistics] // by account
+	figures  *otter.Cache[figuresKey, *graph.TaskStatistics]
 	watched  sharing[ofAccount, seenProvider]
 	fired    sharing[ofAccount, int64] // runs, by schedule
-	progress progresses
+	progress sharing[uuid.UUID, *order.BulkOperation]
 }
 
-const defaultWait = time.Millisecond
+const (
+	defaultWait = time.Millisecond
+	defaultTerm = 10 * time.Second
+)
 
 var (
 	_ graph.ResolverRoot          = (*Root)(nil)
@@ -63,11 +72,14 @@ func New(options Options) *Root {
 	if options.Wait == 0 {
 		options.Wait = defaultWait
 	}
+	if options.Term == 0 {
+		options.Term = defaultTerm
+	}
 	if options.Clock == nil {
 		options.Clock = time.Now
 	}
 	r := &Root{
-		options: options, nodes: nodeKinds(), links: newLinks(), progress: progresses{shared: make(map[uuid.UUID]*sharedBulk)},
+		options: options, nodes: nodeKinds(), links: newLinks(), figures: newFigures(),
 	}
 	r.rules = NewRules(r.Schema().Schema())
 	return r

@@ -38,7 +38,10 @@ func TestStatementsDontGrowWithTheList(t *testing.T) {
 			nodes { state } } } } }`, 5},
 		"offers": {`{ offers(first: 100) { nodes { name provider { offers { nodes { id } } } } } }`, 3},
 		"tasks": {`{ taskResults(first: 100) { totalCount nodes { order { reference } fulfillment { status provider { name } }
-				provider { name } schedule { name } } } }`, 6},
+				provider { name } schedule { name } worker { host } } } }`, 7},
+		"statistics": {`{ statistics { countedAt orders { count } queues { name depth slots } tasks(window: DAYS_30) { total { finished }
+				queues { queue } kinds { kind } points { at finished } providers { provider { name } figures { finished } } } } }`, 5},
+		"queues and workers": {`{ queues { name depth slots isPaused } workers { host state } }`, 2},
 		"bulk operations": {`{ bulkOperations(first: 100) { totalCount nodes { state rows { totalCount nodes { code
 			target { id } } } failures: rows(filter: {outcome: [FAILED]}) { nodes { message } } } } }`, 7},
 		"events": {`{ events(first: 100) { totalCount nodes { cursor order { reference destination { name } fulfillments { nodes { id } } }

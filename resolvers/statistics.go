@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -12,10 +11,7 @@ import (
 	"github.com/boostress/boostress/order"
 )
 
-// attemptsSince is how far back calls to providers are counted.
-const attemptsSince = time.Hour
-
-// Statistics counts how the account's work stands.
+// Statistics tells how the account's work stands.
 func (q query) Statistics(ctx context.Context) (*graph.Statistics, error) {
 	principal, err := who(ctx)
 	if err != nil {
@@ -24,41 +20,31 @@ func (q query) Statistics(ctx context.Context) (*graph.Statistics, error) {
 	return q.count(ctx, principal.AccountID)
 }
 
-// count reads all of an account's statistics.
+// count reads an account's statistics, but for those of tasks.
 func (r *Root) count(ctx context.Context, accountID uuid.UUID) (*graph.Statistics, error) {
-	now := r.options.Clock()
-	statistics := &graph.Statistics{CountedAt: now}
-	st := r.options.Store
-	orders, err := st.OrderCounts(ctx, accountID)
+	counts, err := r.options.Store.Counts(ctx, accountID)
 	if err != nil {
 		return nil, err
 	}
-	statistics.Orders = shownCounts(orders, func(status order.Status, count int) *graph.OrderStatusCount {
-		return &graph.OrderStatusCount{Status: status, Count: count}
-	})
-	fulfillments, err := st.FulfillmentCounts(ctx, accountID)
+	queues, err := r.options.Store.Queues(ctx, accountID, r.options.Term)
 	if err != nil {
 		return nil, err
 	}
-	statistics.Fulfillments = shownCounts(fulfillments, func(status order.FulfillmentStatus, count int) *graph.FulfillmentStatusCount {
-		return &graph.FulfillmentStatusCount{Status: status, Count: count}
-	})
-	attempts, err := st.AttemptCounts(ctx, accountID, now.Add(-attemptsSince))
-	if err != nil {
-		return nil, err
-	}
-	statistics.Attempts = shownCounts(attempts, func(class order.Class, count int) *graph.AttemptClassCount {
-		if class == "" {
-			return &graph.AttemptClassCount{Count: count}
-		}
-		return &graph.AttemptClassCount{Class: &class, Count: count}
-	})
-	queues, err := st.QueueCounts(ctx, accountID)
-	if err != nil {
-		return nil, err
-	}
-	statistics.Queues = shownQueues(queues)
-	return statistics, nil
+	return &graph.Statistics{
+		AccountID: accountID, CountedAt: counts.At, Queues: shownQueues(queues),
+		Orders: shownCounts(counts.Orders, func(status order.Status, count int) *graph.OrderStatusCount {
+			return &graph.OrderStatusCount{Status: status, Count: count}
+		}),
+		Fulfillments: shownCounts(counts.Fulfillments, func(status order.FulfillmentStatus, count int) *graph.FulfillmentStatusCount {
+			return &graph.FulfillmentStatusCount{Status: status, Count: count}
+		}),
+		Attempts: shownCounts(counts.Attempts, func(class order.Class, count int) *graph.AttemptClassCount {
+			if class == "" {
+				return &graph.AttemptClassCount{Count: count}
+			}
+			return &graph.AttemptClassCount{Class: &class, Count: count}
+		}),
+	}, nil
 }
 
 // shownCounts lists counts by their names.

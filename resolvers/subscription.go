@@ -130,7 +130,7 @@ func (s subscription) ProviderChanged(ctx context.Context, id uuid.UUID) (<-chan
 	}
 	shared, leave := s.watched.watch(ofAccount{principal.AccountID, id})
 	// Read anew, for who comes may just have changed it.
-	first, err := shared.get(ctx, s.options.Clock(), 0, read)
+	first, err := shared.get(ctx, s.options.Clock(), s.options.Clock, read)
 	if err != nil {
 		leave()
 		return nil, err

@@ -21,7 +21,7 @@ type share[T any] struct {
 	watchers int
 	turn     chan struct{} // holds one token: whoever takes it reads
 	known    bool
-	at       time.Time
+	at       time.Time // when the latest read began
 	latest   T
 }
 
@@ -48,9 +48,9 @@ func (s *sharing[K, T]) watch(key K) (shared *share[T], leave func()) {
 	}
 }
 
-// get returns what was read less than the allowed time ago, or reads.
+// get returns what a read that began at since or later found, or reads.
 func (s *share[T]) get(
-	ctx context.Context, now time.Time, allowed time.Duration, read func(context.Context) (T, error),
+	ctx context.Context, since time.Time, clock func() time.Time, read func(context.Context) (T, error),
 ) (latest T, err error) {
 	select {
 	case s.turn <- struct{}{}:
@@ -58,14 +58,15 @@ func (s *share[T]) get(
 	case <-ctx.Done():
 		return latest, context.Cause(ctx)
 	}
-	if s.known && now.Sub(s.at) < allowed {
+	if s.known && !s.at.Before(since) {
 		return s.latest, nil
 	}
+	at := clock()
 	latest, err = read(ctx)
 	if err != nil {
 		return latest, err
 	}
-	s.latest, s.at, s.known = latest, now, true
+	s.latest, s.at, s.known = latest, at, true
 	return latest, nil
 }
 
@@ -97,7 +98,7 @@ func (t *ticking[T]) Next(ctx context.Context) (T, error) {
 
 // now reads without waiting; done is false where the record is away.
 func (t *ticking[T]) now(ctx context.Context, allowed time.Duration) (read T, done bool, err error) {
-	read, err = t.shared.get(ctx, t.options.Clock(), allowed, t.read)
+	read, err = t.shared.get(ctx, t.options.Clock().Add(-allowed), t.options.Clock, t.read)
 	if err == nil || ctx.Err() != nil || errors.Is(err, context.Canceled) || !store.Transient(err) {
 		return read, true, err
 	}

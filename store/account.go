@@ -40,6 +40,13 @@ func (t *Tx) AccountByName(ctx context.Context, name string) (account.Account, e
 	return accountOf(row), nil
 }
 
+// FirstAccount returns the oldest account, whose admins look after what all accounts share. It fails with
+// order.ErrNotFound.
+func (t *Tx) FirstAccount(ctx context.Context) (uuid.UUID, error) {
+	first, err := t.queries.AccountFirst(ctx)
+	return first, domainError("find first account", err)
+}
+
 // InsertAccount adds an account. It fails with order.ErrNameTaken.
 func (t *Tx) InsertAccount(ctx context.Context, a account.Account) error {
 	return domainError("insert account", t.queries.AccountInsert(ctx, a.ID, a.Name, a.Currency, a.CreatedAt))

@@ -182,19 +182,34 @@ func TestUnparkGoesByPriority(t *testing.T) {
 	}
 }
 
+func pauseQueue(t *testing.T, st testStore) {
+	t.Helper()
+	err := st.Write(t.Context(), func(tx *store.Tx) error {
+		return tx.PauseQueue(t.Context(), queue, "maintenance", "user:admin")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestPausedQueueIsNotAnnounced(t *testing.T) {
 	t.Parallel()
 	st := openStore(t)
-	if err := st.QueuePause(t.Context(), queue, "maintenance"); err != nil {
-		t.Fatal(err)
-	}
+	pauseQueue(t, st)
 	if paused, err := st.QueuesPaused(t.Context()); err != nil || !slices.Equal(paused, []task.Queue{queue}) {
 		t.Errorf("paused: %v, %v", paused, err)
 	}
 	if stored := insertTasks(t, st, newTask(nil)); stored[0].AnnouncedAt != nil {
 		t.Error("a task of a paused queue is to be announced")
 	}
-	if err := st.QueueResume(t.Context(), queue); err != nil {
+	err := st.Write(t.Context(), func(tx *store.Tx) error {
+		paused, err := tx.ResumeQueue(t.Context(), queue)
+		if !paused {
+			t.Error("it was not paused")
+		}
+		return err
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if lost, _ := announce(t, st, store.Marks{}); len(lost) != 1 {

@@ -28,11 +28,12 @@ func listKey(prefix string, queue task.Queue, priority int) string {
 	return prefix + "boostress:{q:" + string(queue) + "}:p" + strconv.Itoa(priority)
 }
 
-// listKeys returns the keys of a queue's lists, the highest priority first.
-func listKeys(prefix string, queue task.Queue) []string {
-	keys := make([]string, 0, task.MaxPriority+1)
-	for priority := task.MaxPriority; priority >= 0; priority-- {
-		keys = append(keys, listKey(prefix, queue, priority))
+// listKeys returns the keys of a queue's lists: from a priority down to the lowest, and then from the highest on.
+func listKeys(prefix string, queue task.Queue, first int) []string {
+	const all = task.MaxPriority + 1
+	keys := make([]string, 0, all)
+	for step := range all {
+		keys = append(keys, listKey(prefix, queue, (first-step+all)%all))
 	}
 	return keys
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -86,6 +87,8 @@ type lives struct {
 	mu      sync.Mutex
 	current *life
 	changed chan struct{} // closed when current changes
+	ids     []uuid.UUID   // of the latest lives, the current one included
+	drained bool          // no life takes tasks any more
 }
 
 func newLives(pulse pulse, self store.Worker, term time.Duration, running func() int, log *slog.Logger, m *Metrics) *lives {
@@ -128,7 +131,7 @@ func (s *lives) register(ctx, last context.Context) (*life, error) {
 	asking, cancel := context.WithTimeout(ctx, s.term/beatPart)
 	defer cancel()
 	self, sent := s.self, failpoint.Now()
-	self.ID = id.New(id.Worker)
+	self.ID, self.Earlier, self.Drained = id.New(id.Worker), s.known(), s.isDrained()
 	if err := s.pulse.WorkerRegister(asking, self); err != nil {
 		return nil, err
 	}
@@ -179,10 +182,36 @@ func (s *lives) unregister(ctx context.Context, l *life) {
 	}
 }
 
+// livesKnown bounds the lives of a process that are still told what it shall do.
+const livesKnown = 16
+
+// known returns the ids of the latest lives.
+func (s *lives) known() []uuid.UUID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.ids)
+}
+
+// drain notes that this process takes no more tasks, whatever it is registered as.
+func (s *lives) drain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drained = true
+}
+
+func (s *lives) isDrained() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.drained
+}
+
 func (s *lives) set(l *life) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.current = l
+	if l != nil {
+		s.ids = append(s.ids[max(0, len(s.ids)-livesKnown+1):], l.id)
+	}
 	close(s.changed)
 	s.changed = make(chan struct{})
 }

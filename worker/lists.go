@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -64,26 +65,53 @@ func (l *Lists) push(ctx context.Context, tasks []task.Task, lengths map[listID]
 	return dropped, nil
 }
 
-// pop takes up to most ids from the fullest priority's list of a queue that has any, and waits for one as long as wait.
-func (l *Lists) pop(ctx context.Context, queue task.Queue, most int, wait time.Duration) ([]uuid.UUID, error) {
+// popped is what was taken from a list.
+type popped struct {
+	key     string
+	entries []string
+	ids     []uuid.UUID // of the entries
+}
+
+// pop takes up to most ids from the first list of a queue that has any, in the order of listKeys, and waits for one as
+// long as wait.
+func (l *Lists) pop(ctx context.Context, queue task.Queue, first, most int, wait time.Duration) (taken popped, err error) {
 	ctx, cancel := context.WithTimeout(ctx, wait+popSlack)
 	defer cancel()
-	_, entries, err := l.redis.BLMPop(ctx, wait, "left", int64(most), listKeys(l.prefix, queue)...).Result()
+	taken.key, taken.entries, err = l.redis.BLMPop(ctx, wait, "left", int64(most), listKeys(l.prefix, queue, first)...).Result()
 	if errors.Is(err, redis.Nil) {
-		return nil, nil
+		return popped{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("pop: %w", err)
+		return popped{}, fmt.Errorf("pop: %w", err)
 	}
-	ids := make([]uuid.UUID, 0, len(entries))
-	for _, entry := range entries {
+	taken.ids = make([]uuid.UUID, 0, len(taken.entries))
+	for _, entry := range taken.entries {
 		id, _, err := readEntry(entry)
 		if err != nil {
-			return ids, err
+			return taken, err
 		}
-		ids = append(ids, id)
+		taken.ids = append(taken.ids, id)
 	}
-	return ids, nil
+	return taken, nil
+}
+
+// putBack puts what was taken where it was.
+func (l *Lists) putBack(ctx context.Context, taken popped) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), popSlack)
+	defer cancel()
+	entries := make([]any, 0, len(taken.entries))
+	for _, entry := range slices.Backward(taken.entries) {
+		entries = append(entries, entry)
+	}
+	_, err := l.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.LPush(ctx, taken.key, entries...)
+		pipe.Expire(ctx, taken.key, listTTL)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("put back: %w", err)
+	}
+	return nil
 }
 
 const (
@@ -107,7 +135,7 @@ func (l *Lists) length(ctx context.Context, queue task.Queue) (int64, error) {
 	defer cancel()
 	var lengths []*redis.IntCmd
 	_, err := l.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for _, key := range listKeys(l.prefix, queue) {
+		for _, key := range listKeys(l.prefix, queue, task.MaxPriority) {
 			lengths = append(lengths, pipe.LLen(ctx, key))
 		}
 		return nil

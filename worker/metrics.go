@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,9 @@ type Metrics struct {
 	depth         *prometheus.GaugeVec
 	oldest        *prometheus.GaugeVec
 	leading       prometheus.Gauge
+	draining      prometheus.Gauge
+	paused        *prometheus.GaugeVec
+	rollupLag     prometheus.Gauge
 	lost          prometheus.Counter
 	calls         *prometheus.HistogramVec
 	slots         *prometheus.CounterVec
@@ -55,6 +59,14 @@ func NewMetrics(register prometheus.Registerer) *Metrics {
 		oldest:        gauge("queue_oldest_seconds", "Age of the oldest waiting task; only the leader tells.", "queue"),
 		leading: add.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "sweeper_leading", Help: "1 in the process that sweeps.",
+		}),
+		draining: add.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "worker_draining", Help: "1 in a process that was told to take no more tasks.",
+		}),
+		paused: gauge("queue_paused", "1 for a queue that is paused; only the leader tells.", "queue"),
+		rollupLag: add.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "rollup_lag_seconds",
+			Help: "Until how long ago finished tasks are counted for statistics; only the leader tells.",
 		}),
 		lost: add.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "worker_registrations_lost_total",
@@ -98,6 +110,16 @@ func (m *Metrics) depths(list []store.QueueDepth) {
 			m.depth.WithLabelValues(string(d.Queue), state).Set(float64(count))
 		}
 		m.oldest.WithLabelValues(string(d.Queue)).Set(d.Oldest.Seconds())
+	}
+}
+
+func (m *Metrics) pauses(paused []task.Queue) {
+	for _, queue := range task.Queues() {
+		value := 0.0
+		if slices.Contains(paused, queue) {
+			value = 1
+		}
+		m.paused.WithLabelValues(string(queue)).Set(value)
 	}
 }
 

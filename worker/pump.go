@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 const (
 	mostClaims   = 100 // tasks in one claim
 	popWait      = time.Second
-	pauseLook    = time.Second // how often a paused queue is looked at
+	shareOfLow   = 8 // every so manyth pop begins at another priority than the highest
 	directLeast  = 250 * time.Millisecond
 	directMost   = time.Second
 	unknownDelay = time.Minute // until a kind that this build can't run is tried again, elsewhere perhaps
@@ -31,10 +30,10 @@ type pump struct {
 	slots  *slots
 	hard   context.Context //nolint:containedctx // ends when results are written no more
 
-	away     bool      // Redis is: tasks are claimed directly
-	hungry   bool      // the last direct claim left more behind
-	askedAt  time.Time // when Redis was last asked whether it is back
-	lookedAt time.Time // when the queue was last seen not to be paused
+	away    bool      // Redis is: tasks are claimed directly
+	hungry  bool      // the last direct claim left more behind
+	askedAt time.Time // when Redis was last asked whether it is back
+	pops    int       // so far
 }
 
 // run claims and starts tasks until ctx ends.
@@ -49,9 +48,8 @@ func (p *pump) run(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if p.paused(ctx) {
-			wait(ctx, pauseLook)
-			continue
+		if err := w.brake.wait(ctx, p.queue); err != nil {
+			return
 		}
 		tasks, err := p.take(ctx, l, min(free, mostClaims))
 		if err != nil && ctx.Err() == nil {
@@ -67,29 +65,13 @@ func (p *pump) pause(ctx context.Context) bool {
 	return wait(ctx, directLeast+rand.N(directMost-directLeast)) //nolint:gosec // jitter
 }
 
-// paused looks from time to time whether the queue is.
-func (p *pump) paused(ctx context.Context) bool {
-	if time.Since(p.lookedAt) < pauseLook {
-		return false
-	}
-	queues, err := p.worker.Store.QueuesPaused(ctx)
-	if err != nil {
-		return false // the claim will tell
-	}
-	if slices.Contains(queues, p.queue) {
-		return true
-	}
-	p.lookedAt = time.Now()
-	return false
-}
-
 // take claims up to most tasks: what the list names, or, while Redis is away, what is due.
 func (p *pump) take(ctx context.Context, l *life, most int) ([]task.Task, error) {
 	if p.away && !p.back(ctx) {
 		return p.takeDue(ctx, l, most)
 	}
 	w := p.worker
-	ids, err := w.Lists.pop(ctx, p.queue, most, popWait)
+	taken, err := w.Lists.pop(ctx, p.queue, p.turn(), most, popWait)
 	if err != nil && !errors.Is(err, errEntry) {
 		if ctx.Err() == nil {
 			p.away, p.hungry = true, true
@@ -97,12 +79,28 @@ func (p *pump) take(ctx context.Context, l *life, most int) ([]task.Task, error)
 		}
 		return nil, nil
 	}
-	if len(ids) == 0 {
+	if len(taken.ids) == 0 {
 		return nil, nil
 	}
-	tasks, err := w.Store.TaskClaim(context.WithoutCancel(ctx), l.id, w.Term, ids)
+	if w.brake.holds(p.queue) {
+		return nil, w.Lists.putBack(ctx, taken)
+	}
+	tasks, err := w.Store.TaskClaim(context.WithoutCancel(ctx), l.id, w.Term, taken.ids)
 	w.Metrics.claimed(p.queue, "list", tasks)
+	if err == nil && len(tasks) == 0 && w.brake.look(ctx) == nil && w.brake.holds(p.queue) {
+		return nil, w.Lists.putBack(ctx, taken) // that is why nothing was claimed
+	}
 	return tasks, err
+}
+
+// turn returns the priority at which a pop begins: the highest, but now and then another one, each in its turn. So
+// whatever waits is served in the end, however much of a higher priority comes.
+func (p *pump) turn() int {
+	p.pops++
+	if p.pops%shareOfLow != 0 {
+		return task.MaxPriority
+	}
+	return p.pops / shareOfLow % task.MaxPriority
 }
 
 // back asks, not too often, whether Redis is there again.

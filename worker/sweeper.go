@@ -90,6 +90,8 @@ func (s *Sweeper) sweep(ctx context.Context) error {
 	s.Metrics.leading.Set(1)
 	defer s.Metrics.leading.Set(0)
 	defer s.Metrics.depths(nil)
+	defer s.Metrics.paused.Reset()
+	defer s.Metrics.rollupLag.Set(0)
 	var duties sync.WaitGroup
 	duty := func(name string, every time.Duration, do func(context.Context) error) {
 		duties.Go(func() { s.repeat(ctx, name, every, do) })
@@ -109,6 +111,9 @@ func (s *Sweeper) sweep(ctx context.Context) error {
 	duty("ensure polls", s.Every, s.Upkeep.EnsurePolls)
 	duty("seed schedules", seedEvery*s.Every, s.seed)
 	duty("measure queues", depthEvery*s.Every, s.measure)
+	duty("roll up results", s.Every, s.rollUp)
+	duty("forget rollups", seldomEvery*s.Every, s.Store.ForgetRollups)
+	duty("count states", s.Every, s.counting())
 	duty("measure providers", healthEvery*s.Every, s.Store.MeasureHealth)
 	duty("make partitions", seldomEvery*s.Every, s.partition)
 	duties.Wait()
@@ -146,8 +151,13 @@ func (s *Sweeper) repeat(ctx context.Context, name string, every time.Duration, 
 
 func (s *Sweeper) measure(ctx context.Context) error {
 	depths, err := s.Store.QueueDepths(ctx)
+	if err != nil {
+		return err
+	}
+	s.Metrics.depths(depths)
+	paused, err := s.Store.QueuesPaused(ctx)
 	if err == nil {
-		s.Metrics.depths(depths)
+		s.Metrics.pauses(paused)
 	}
 	return err
 }

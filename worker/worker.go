@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,7 +23,8 @@ type Options struct {
 	Store    *store.Store
 	Lists    *Lists
 	Handlers map[task.Kind]Handler
-	// Slots is how many tasks of each queue may run at a time; queues that it leaves out are not served. Default:
+	// Slots is how many tasks of each queue may run at a time: queues that it leaves out, or has none for, are not served.
+	// Default:
 	// DefaultSlots.
 	Slots map[task.Queue]int
 	// Term is how long a silent worker keeps its claims, the same in all processes; default 10 s.
@@ -60,6 +63,7 @@ type Worker struct {
 	Options
 
 	lives   *lives
+	brake   *brake
 	settler *settler
 	slots   map[task.Queue]*slots
 	running sync.WaitGroup
@@ -92,17 +96,20 @@ func New(options Options) *Worker {
 		Options: options, slots: make(map[task.Queue]*slots, len(options.Slots)),
 		settler: newSettler(options.Store, options.AfterCommit, options.Backoff),
 	}
-	queues := make([]task.Queue, 0, len(options.Slots))
-	for queue, count := range options.Slots {
-		w.slots[queue] = newSlots(count)
-		queues = append(queues, queue)
+	self := store.Worker{PID: os.Getpid(), Version: options.Version}
+	for _, queue := range slices.Sorted(maps.Keys(options.Slots)) {
+		if count := options.Slots[queue]; count > 0 {
+			w.slots[queue] = newSlots(count)
+			self.Queues, self.Slots = append(self.Queues, queue), append(self.Slots, count)
+		}
 	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	self := store.Worker{Host: host, PID: os.Getpid(), Version: options.Version, Queues: queues}
+	self.Host = host
 	w.lives = newLives(options.Store, self, options.Term, w.Running, options.Log, options.Metrics)
+	w.brake = newBrake(options.Store, w.lives, options.Log, options.Metrics)
 	return w
 }
 
@@ -125,6 +132,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer stop(nil)
 	var lives, pumps sync.WaitGroup
 	lives.Go(func() { w.lives.run(beating, hard) })
+	pumps.Go(func() { w.brake.run(ctx) })
 	for queue := range w.slots {
 		p := &pump{worker: w, queue: queue, slots: w.slots[queue], hard: hard}
 		pumps.Go(func() { p.run(ctx) })

@@ -31,6 +31,7 @@ func (a *app) serveAPI(ctx context.Context, group *errgroup.Group, listener net.
 	}, a.live)
 	root := resolvers.New(resolvers.Options{
 		Store: a.store, Fulfillment: a.service, Scheduling: a.schedules, Access: a.access, Live: hub, Log: a.log, Clock: failpoint.Now,
+		Term: a.settings.Term,
 	})
 	proxies, err := networks(a.settings.TrustedProxies)
 	if err != nil {

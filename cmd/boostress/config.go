@@ -44,23 +44,23 @@ type settings struct {
 	stores
 	logging
 
-	SecretKey       string        `name:"secret-key" env:"BOOSTRESS_SECRET_KEY" help:"Seals what is secret in the database and signs cursors: 32 bytes in base64; old keys may follow, separated by commas (or BOOSTRESS_SECRET_KEY_FILE)." placeholder:"KEY"` //nolint:lll // a tag
-	AdminUser       string        `name:"admin-user" env:"BOOSTRESS_ADMIN_USER" default:"admin" help:"Name of the admin made at the first start (${default})."`                                                                                                //nolint:lll // a tag
-	AdminPassword   string        `name:"admin-password" env:"BOOSTRESS_ADMIN_PASSWORD" help:"Password of the admin made at the first start (or BOOSTRESS_ADMIN_PASSWORD_FILE)." placeholder:"PASSWORD"`                                                       //nolint:lll // a tag
-	AllowedNetworks []string      `name:"allowed-networks" env:"BOOSTRESS_ALLOWED_NETWORKS" help:"Private networks in which providers may be reached, as CIDR, separated by commas (none)." placeholder:"CIDR"`                                                //nolint:lll // a tag
-	TrustedOrigins  []string      `name:"trusted-origins" env:"BOOSTRESS_TRUSTED_ORIGINS" help:"Origins besides the server's own whose pages may use a session cookie, separated by commas (none)." placeholder:"ORIGIN"`                                      //nolint:lll // a tag
-	TrustedProxies  []string      `name:"trusted-proxies" env:"BOOSTRESS_TRUSTED_PROXIES" help:"Networks of proxies in front, as CIDR, separated by commas, whose X-Forwarded-For tells the client's address (none)." placeholder:"CIDR"`                      //nolint:lll // a tag
-	DatabaseConns   int32         `name:"database-conns" env:"BOOSTRESS_DATABASE_CONNS" default:"16" help:"Connections to Postgres of this process (${default})."`                                                                                             //nolint:lll // a tag
-	Concurrency     int           `env:"BOOSTRESS_CONCURRENCY" default:"256" help:"Provider calls of this worker process at a time (${default})."`                                                                                                             //nolint:lll // a tag
-	Term            time.Duration `env:"BOOSTRESS_TERM" default:"10s" help:"How long a silent worker keeps its claims (${default})."`
-	DrainTimeout    time.Duration `name:"drain-timeout" env:"BOOSTRESS_DRAIN_TIMEOUT" default:"15s" help:"How long SIGTERM waits for running work (${default}); at most 20s."` //nolint:lll // a tag
+	SecretKey       string         `name:"secret-key" env:"BOOSTRESS_SECRET_KEY" help:"Seals what is secret in the database and signs cursors: 32 bytes in base64; old keys may follow, separated by commas (or BOOSTRESS_SECRET_KEY_FILE)." placeholder:"KEY"`                                                              //nolint:lll // a tag
+	AdminUser       string         `name:"admin-user" env:"BOOSTRESS_ADMIN_USER" default:"admin" help:"Name of the admin made at the first start (${default})."`                                                                                                                                                             //nolint:lll // a tag
+	AdminPassword   string         `name:"admin-password" env:"BOOSTRESS_ADMIN_PASSWORD" help:"Password of the admin made at the first start (or BOOSTRESS_ADMIN_PASSWORD_FILE)." placeholder:"PASSWORD"`                                                                                                                    //nolint:lll // a tag
+	AllowedNetworks []string       `name:"allowed-networks" env:"BOOSTRESS_ALLOWED_NETWORKS" help:"Private networks in which providers may be reached, as CIDR, separated by commas (none)." placeholder:"CIDR"`                                                                                                             //nolint:lll // a tag
+	TrustedOrigins  []string       `name:"trusted-origins" env:"BOOSTRESS_TRUSTED_ORIGINS" help:"Origins besides the server's own whose pages may use a session cookie, separated by commas (none)." placeholder:"ORIGIN"`                                                                                                   //nolint:lll // a tag
+	TrustedProxies  []string       `name:"trusted-proxies" env:"BOOSTRESS_TRUSTED_PROXIES" help:"Networks of proxies in front, as CIDR, separated by commas, whose X-Forwarded-For tells the client's address (none)." placeholder:"CIDR"`                                                                                   //nolint:lll // a tag
+	DatabaseConns   int32          `name:"database-conns" env:"BOOSTRESS_DATABASE_CONNS" default:"16" help:"Connections to Postgres of this process (${default})."`                                                                                                                                                          //nolint:lll // a tag
+	Slots           map[string]int `env:"BOOSTRESS_SLOTS" mapsep:"," help:"How many tasks of each queue this worker process runs at a time, as QUEUE=COUNT, separated by commas; 0: the queue is not served here; queues that are left out keep their default (dispatch=256,status=16,system=4)." placeholder:"QUEUE=COUNT"` //nolint:lll // a tag
+	Term            time.Duration  `env:"BOOSTRESS_TERM" default:"10s" help:"How long a silent worker keeps its claims (${default})."`
+	DrainTimeout    time.Duration  `name:"drain-timeout" env:"BOOSTRESS_DRAIN_TIMEOUT" default:"15s" help:"How long SIGTERM waits for running work (${default}); at most 20s."` //nolint:lll // a tag
 }
 
 // The bounds of settings.
 const (
 	longestDrain = 20 * time.Second
 	shortestTerm = time.Second
-	mostWork     = 4096
+	mostSlots    = 4096 // of one queue
 )
 
 var errSetting = errors.New("invalid configuration")
@@ -86,8 +86,7 @@ func (s *settings) check() error {
 			fmt.Sprintf("--trusted-origins (BOOSTRESS_TRUSTED_ORIGINS): %q is no origin like https://shop.example.com", origin))
 	}
 	fault(s.DatabaseConns < 4, "--database-conns (BOOSTRESS_DATABASE_CONNS) must be at least 4")
-	fault(s.Concurrency < 1 || s.Concurrency > mostWork,
-		fmt.Sprintf("--concurrency (BOOSTRESS_CONCURRENCY) must be 1 to %d", mostWork))
+	faults = append(faults, s.slotFaults()...)
 	fault(s.Term < shortestTerm, "--term (BOOSTRESS_TERM) must be at least 1s")
 	fault(s.DrainTimeout < 0 || s.DrainTimeout > longestDrain, "--drain-timeout (BOOSTRESS_DRAIN_TIMEOUT) must be 0s to 20s")
 	return faultsError(faults)

@@ -8,15 +8,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/boostress/boostress/internal/seal"
+	"github.com/boostress/boostress/task"
 )
 
 func good() settings {
 	return settings{
 		stores:    stores{DatabaseURL: "postgres://u:p@db/boostress", RedisURL: "redis://cache:6379/0"},
-		SecretKey: seal.GenerateKey(), DatabaseConns: 16, Concurrency: 64, Term: 10 * time.Second, DrainTimeout: 15 * time.Second,
+		SecretKey: seal.GenerateKey(), DatabaseConns: 16, Term: 10 * time.Second, DrainTimeout: 15 * time.Second,
 	}
 }
 
@@ -33,7 +35,8 @@ func TestBadSettingsNameEveryFault(t *testing.T) {
 	s := settings{
 		stores:    stores{DatabaseURL: "mysql://user:hunter2@db", RedisURL: ""},
 		SecretKey: "short", AllowedNetworks: []string{"10.0.0.0"}, TrustedProxies: []string{"x"},
-		TrustedOrigins: []string{"shop.example.com"}, DatabaseConns: 1, Concurrency: 0, Term: time.Millisecond,
+		TrustedOrigins: []string{"shop.example.com"}, DatabaseConns: 1, Term: time.Millisecond,
+		Slots:        map[string]int{"dispatch": -1, "mail": 3},
 		DrainTimeout: time.Minute,
 	}
 	err := s.check()
@@ -42,7 +45,7 @@ func TestBadSettingsNameEveryFault(t *testing.T) {
 	}
 	for _, flag := range []string{
 		"--database-url", "--redis-url", "--secret-key", "--allowed-networks", "--trusted-proxies", "--trusted-origins",
-		"--database-conns", "--concurrency", "--term", "--drain-timeout",
+		"--database-conns", `--slots (BOOSTRESS_SLOTS): there is no queue "mail"`, "dispatch must be 0 to 4096", "--term", "--drain-timeout",
 	} {
 		if !strings.Contains(err.Error(), flag) {
 			t.Errorf("%s is not named in: %v", flag, err)
@@ -107,5 +110,48 @@ func TestKeptSecrets(t *testing.T) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
+	}
+}
+
+func TestSlots(t *testing.T) {
+	t.Parallel()
+	usual := map[task.Queue]int{task.QueueDispatch: 256, task.QueueStatus: 16, task.QueueSystem: 4}
+	for name, tt := range map[string]struct {
+		given string
+		want  map[task.Queue]int // nil: refused
+	}{
+		"none given":     {"", usual},
+		"one":            {"dispatch=64", map[task.Queue]int{task.QueueDispatch: 64, task.QueueStatus: 16, task.QueueSystem: 4}},
+		"all":            {"dispatch=0,status=2,system=1", map[task.Queue]int{task.QueueDispatch: 0, task.QueueStatus: 2, task.QueueSystem: 1}},
+		"nothing at all": {"dispatch=0,status=0,system=0", nil},
+		"too many":       {"status=5000", nil},
+		"unknown queue":  {"mail=3", nil},
+		"no number":      {"status=many", nil},
+		"no count":       {"status", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var all commands
+			parser, err := kong.New(&all, kong.Exit(func(int) {}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			arguments := []string{"serve", "--secret-key", seal.GenerateKey(), "--database-url", "postgres://db", "--redis-url", "redis://r"}
+			if tt.given != "" {
+				arguments = append(arguments, "--slots", tt.given)
+			}
+			_, err = parser.Parse(arguments)
+			if err == nil {
+				err = all.Serve.check()
+			}
+			if (err == nil) != (tt.want != nil) {
+				t.Fatalf("%q: %v", tt.given, err)
+			}
+			if tt.want != nil {
+				if diff := cmp.Diff(tt.want, all.Serve.slots()); diff != "" {
+					t.Errorf("%q (-want +got):\n%s", tt.given, diff)
+				}
+			}
+		})
 	}
 }

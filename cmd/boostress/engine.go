@@ -19,10 +19,8 @@ func (a *app) serveWorker(ctx context.Context, group *errgroup.Group) {
 		Breakers: a.store, Log: a.log, Metrics: a.engine,
 	})
 	dispatch := worker.Dispatch(a.service, providers)
-	slots := worker.DefaultSlots()
-	slots[task.QueueDispatch] = a.settings.Concurrency
 	engine := worker.New(worker.Options{
-		Store: a.store, Lists: a.lists, Slots: slots, Term: a.settings.Term, Grace: a.settings.DrainTimeout,
+		Store: a.store, Lists: a.lists, Slots: a.settings.slots(), Term: a.settings.Term, Grace: a.settings.DrainTimeout,
 		Handlers: map[task.Kind]worker.Handler{
 			task.KindDispatch:      dispatch,
 			task.KindCancel:        dispatch,

@@ -70,9 +70,6 @@ SELECT value::timestamptz AS watermark FROM meta WHERE key = 'deadline_watermark
 -- name: DeadlineAdvance :exec
 UPDATE meta SET value = (@watermark::timestamptz)::text WHERE key = 'deadline_watermark';
 
--- name: OrderCountByStatus :many
-SELECT status, count(*) AS orders FROM orders GROUP BY status ORDER BY status;
-
 -- name: LineOfOrders :many
 SELECT * FROM order_lines WHERE account_id = @account_id AND order_id = ANY(@order_ids::uuid[])
 ORDER BY order_id, position LIMIT @most::int;

@@ -11,29 +11,37 @@ CROSS JOIN LATERAL (
     ORDER BY r.made_at DESC LIMIT 1) d
 ORDER BY d.fulfillment_id;
 
--- name: WorkerList :many
-SELECT * FROM workers WHERE heartbeat_at > now() - interval '1 hour' ORDER BY started_at DESC, id DESC LIMIT 100;
-
 -- name: QueueStatistics :many
--- What of an account is in the queues: due and unclaimed, waiting for its time, running; and for how long the oldest
--- of the first has been due.
-SELECT queue,
-    count(*) FILTER (WHERE worker_id IS NULL AND due_at <= now()) AS depth,
-    count(*) FILTER (WHERE worker_id IS NULL AND due_at > now()) AS delayed,
-    count(*) FILTER (WHERE worker_id IS NOT NULL) AS running,
-    coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE worker_id IS NULL AND due_at <= now())), 0)::float8 AS oldest
-FROM tasks WHERE account_id = $1 GROUP BY queue ORDER BY queue LIMIT 100;
-
--- name: OrderStatistics :many
-SELECT status, count(*) AS count FROM orders WHERE account_id = $1 GROUP BY status ORDER BY status LIMIT 100;
-
--- name: FulfillmentStatistics :many
-SELECT status, count(*) AS count FROM fulfillments WHERE account_id = $1 GROUP BY status ORDER BY status LIMIT 100;
-
--- name: AttemptStatistics :many
--- Since a time, given as the lowest id that was minted then: ids are in order of time, and indexed.
-SELECT class, count(*) AS count FROM attempts
-WHERE account_id = $1 AND id >= @since::uuid GROUP BY class ORDER BY class LIMIT 100;
+-- What of an account is in the queues: due and unclaimed, waiting for its time, running; for how long the oldest of the
+-- first has been due; and what came and went in the last minute that is rolled up. And, of all accounts, how many slots
+-- workers have, and pauses.
+WITH inside AS (
+    SELECT t.queue,
+        count(*) FILTER (WHERE worker_id IS NULL AND due_at <= now()) AS depth,
+        count(*) FILTER (WHERE worker_id IS NULL AND due_at > now()) AS delayed,
+        count(*) FILTER (WHERE worker_id IS NOT NULL) AS running,
+        extract(epoch FROM now() - min(due_at) FILTER (WHERE worker_id IS NULL AND due_at <= now())) AS oldest
+    FROM tasks t WHERE t.account_id = @account_id GROUP BY t.queue
+), rates AS (
+    SELECT r.queue, sum(r.count) FILTER (WHERE r.state = '') AS enqueued, sum(r.count) FILTER (WHERE r.state <> '') AS finished
+    FROM rollup_marks m JOIN task_rollups r ON r.step = m.step AND r.account_id = @account_id
+        AND r.began_at >= m.until - interval '1 minute' AND r.began_at < m.until
+    WHERE m.step = 10 GROUP BY r.queue
+), served AS (
+    SELECT s.queue, sum(s.slots) AS slots
+    FROM (SELECT unnest(w.queues) AS queue, unnest(w.slots) AS slots FROM workers w
+        WHERE w.stopped_at IS NULL AND w.drain_asked_at IS NULL
+          AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8)) s
+    GROUP BY s.queue
+)
+SELECT q.queue::text AS queue, coalesce(i.depth, 0)::bigint AS depth, coalesce(i.delayed, 0)::bigint AS delayed,
+    coalesce(i.running, 0)::bigint AS running, coalesce(i.oldest, 0)::float8 AS oldest,
+    coalesce(r.enqueued, 0)::bigint AS enqueued, coalesce(r.finished, 0)::bigint AS finished,
+    coalesce(s.slots, 0)::bigint AS slots, p.paused_at, p.reason
+FROM (SELECT unnest(@queues::text[]) AS queue UNION SELECT n.queue FROM inside n) q
+LEFT JOIN inside i ON i.queue = q.queue LEFT JOIN rates r ON r.queue = q.queue LEFT JOIN served s ON s.queue = q.queue
+LEFT JOIN paused_queues p ON p.queue = q.queue
+ORDER BY q.queue LIMIT 100;
 
 -- name: FulfillmentUnknown :many
 -- Those of an account's fulfillments whose outcome is not known, with what decides about how it is found out.

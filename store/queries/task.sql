@@ -21,7 +21,8 @@ ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
 RETURNING id, due_at, announced_at;
 
 -- name: TaskClaim :many
--- One statement that is a transaction of its own and commits asynchronously. It changes no indexed column (parked only
+-- One statement that is a transaction of its own and commits asynchronously. Nothing of a paused queue is claimed, and
+-- nothing by a worker that is to take no more, from the moment at which that was said. It changes no indexed column (parked only
 -- where the sweeper parked what a list still held), so that the update stays heap-only.
 UPDATE tasks t SET state = 'STARTED', attempt = t.attempt + 1, worker_id = @worker_id::uuid,
     claim_token = gen_random_uuid(), started_at = now(), parked = false
@@ -29,8 +30,9 @@ FROM (SELECT set_config('synchronous_commit', 'off', true)) relaxed
 WHERE t.id = ANY(ARRAY(
     SELECT f.id FROM tasks f
     WHERE f.id = ANY(@ids::uuid[]) AND f.claim_token IS NULL AND f.due_at <= now()
-      AND EXISTS (SELECT FROM workers w
-          WHERE w.id = @worker_id::uuid AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
+      AND f.queue <> ALL(ARRAY(SELECT p.queue FROM paused_queues p))
+      AND EXISTS (SELECT FROM workers w WHERE w.id = @worker_id::uuid AND w.drain_asked_at IS NULL
+          AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
     ORDER BY f.id FOR UPDATE SKIP LOCKED))
 RETURNING t.*;
 
@@ -76,7 +78,7 @@ FROM (SELECT c.id, c.worker_id, c.claim_token
       FROM (SELECT unnest(@queues::text[]) AS queue) q
       JOIN tasks c ON c.queue = q.queue AND NOT c.parked AND c.due_at <= now() AND c.claim_token IS NOT NULL
       LEFT JOIN workers w ON w.id = c.worker_id
-      WHERE w.id IS NULL OR w.heartbeat_at <= now() - make_interval(secs => @term_seconds::float8)
+      WHERE w.id IS NULL OR w.stopped_at IS NOT NULL OR w.heartbeat_at <= now() - make_interval(secs => @term_seconds::float8)
       LIMIT @most::int FOR UPDATE OF c SKIP LOCKED) gone
 WHERE t.id = gone.id
 RETURNING t.*, gone.worker_id AS old_worker_id, gone.claim_token AS old_token;
@@ -132,8 +134,9 @@ UPDATE tasks t SET state = 'STARTED', attempt = t.attempt + 1, worker_id = @work
 WHERE t.id = ANY(ARRAY(
     SELECT f.id FROM tasks f
     WHERE f.queue = @queue AND NOT f.parked AND f.due_at <= now() AND f.claim_token IS NULL
-      AND EXISTS (SELECT FROM workers w
-          WHERE w.id = @worker_id::uuid AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
+      AND NOT EXISTS (SELECT FROM paused_queues p WHERE p.queue = @queue)
+      AND EXISTS (SELECT FROM workers w WHERE w.id = @worker_id::uuid AND w.drain_asked_at IS NULL
+          AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
     ORDER BY f.due_at LIMIT @most::int FOR UPDATE SKIP LOCKED))
 RETURNING t.*;
 
@@ -144,8 +147,9 @@ UPDATE tasks t SET state = 'STARTED', attempt = t.attempt + 1, worker_id = @work
 WHERE t.id = ANY(ARRAY(
     SELECT f.id FROM tasks f
     WHERE f.queue = @queue AND f.parked
-      AND EXISTS (SELECT FROM workers w
-          WHERE w.id = @worker_id::uuid AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
+      AND NOT EXISTS (SELECT FROM paused_queues p WHERE p.queue = @queue)
+      AND EXISTS (SELECT FROM workers w WHERE w.id = @worker_id::uuid AND w.drain_asked_at IS NULL
+          AND w.heartbeat_at > now() - make_interval(secs => @term_seconds::float8))
     ORDER BY f.account_id, f.priority DESC, f.due_at LIMIT @most::int FOR UPDATE SKIP LOCKED))
 RETURNING t.*;
 

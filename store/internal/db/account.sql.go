@@ -12,6 +12,17 @@ import (
 	"github.com/google/uuid"
 )
 
+const accountFirst = `-- name: AccountFirst :one
+SELECT id FROM accounts ORDER BY created_at, id LIMIT 1
+`
+
+func (q *Queries) AccountFirst(ctx context.Context) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, accountFirst)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const accountGet = `-- name: AccountGet :one
 SELECT id, name, currency, created_at, policies_version FROM accounts WHERE id = $1
 `

@@ -20,6 +20,17 @@ func (q *Queries) MetaGet(ctx context.Context, key string) (string, error) {
 	return value, err
 }
 
+const metaLock = `-- name: MetaLock :one
+SELECT value FROM meta WHERE key = $1 FOR UPDATE
+`
+
+func (q *Queries) MetaLock(ctx context.Context, key string) (string, error) {
+	row := q.db.QueryRow(ctx, metaLock, key)
+	var value string
+	err := row.Scan(&value)
+	return value, err
+}
+
 const metaSet = `-- name: MetaSet :exec
 UPDATE meta SET value = $2 WHERE key = $1
 `

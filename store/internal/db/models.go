@@ -324,6 +324,11 @@ type ProviderHealth struct {
 	BalanceCurrency string
 }
 
+type RollupMark struct {
+	Step  int32
+	Until time.Time
+}
+
 type RoutingDecision struct {
 	FulfillmentID uuid.UUID
 	MadeAt        time.Time
@@ -473,6 +478,20 @@ type TaskResult struct {
 	RunningUs     *int64
 }
 
+type TaskRollup struct {
+	Step       int32
+	AccountID  uuid.UUID
+	BeganAt    time.Time
+	Queue      string
+	Kind       string
+	ProviderID uuid.UUID
+	State      string
+	ErrorClass string
+	Count      int64
+	Waiting    []int32
+	Running    []int32
+}
+
 type User struct {
 	ID           uuid.UUID
 	AccountID    uuid.UUID
@@ -493,4 +512,6 @@ type Worker struct {
 	StartedAt    time.Time
 	HeartbeatAt  time.Time
 	DrainAskedAt *time.Time
+	Slots        []int32
+	StoppedAt    *time.Time
 }

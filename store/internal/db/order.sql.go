@@ -159,35 +159,6 @@ func (q *Queries) LineOfOrders(ctx context.Context, accountID uuid.UUID, orderId
 	return items, nil
 }
 
-const orderCountByStatus = `-- name: OrderCountByStatus :many
-SELECT status, count(*) AS orders FROM orders GROUP BY status ORDER BY status
-`
-
-type OrderCountByStatusRow struct {
-	Status string
-	Orders int64
-}
-
-func (q *Queries) OrderCountByStatus(ctx context.Context) ([]OrderCountByStatusRow, error) {
-	rows, err := q.db.Query(ctx, orderCountByStatus)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []OrderCountByStatusRow
-	for rows.Next() {
-		var i OrderCountByStatusRow
-		if err := rows.Scan(&i.Status, &i.Orders); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const orderGet = `-- name: OrderGet :one
 SELECT id, account_id, reference, category, destination, status, currency, budget, reserved, spent, overcharge, quantity, delivered, deadline, priority, metadata, held, attention, cancel_asked, expired, test_mode, sequence, created_by, created_at, updated_at, finished_at, deadline_action, routing_policy_id, pacing FROM orders WHERE account_id = $1 AND id = $2
 `

@@ -7,40 +7,10 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
-
-const attemptStatistics = `-- name: AttemptStatistics :many
-SELECT class, count(*) AS count FROM attempts
-WHERE account_id = $1 AND id >= $2::uuid GROUP BY class ORDER BY class LIMIT 100
-`
-
-type AttemptStatisticsRow struct {
-	Class string
-	Count int64
-}
-
-// Since a time, given as the lowest id that was minted then: ids are in order of time, and indexed.
-func (q *Queries) AttemptStatistics(ctx context.Context, accountID uuid.UUID, since uuid.UUID) ([]AttemptStatisticsRow, error) {
-	rows, err := q.db.Query(ctx, attemptStatistics, accountID, since)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AttemptStatisticsRow
-	for rows.Next() {
-		var i AttemptStatisticsRow
-		if err := rows.Scan(&i.Class, &i.Count); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
 
 const decisionLatest = `-- name: DecisionLatest :many
 SELECT d.fulfillment_id, d.made_at, d.account_id, d.offer_id, d.candidates, d.policy_id, d.policy_version, d.scorers, d.passed, d.quantity, d.considered, d.cost, d.expected_ms
@@ -75,35 +45,6 @@ func (q *Queries) DecisionLatest(ctx context.Context, fulfillmentIds []uuid.UUID
 			&i.Cost,
 			&i.ExpectedMs,
 		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const fulfillmentStatistics = `-- name: FulfillmentStatistics :many
-SELECT status, count(*) AS count FROM fulfillments WHERE account_id = $1 GROUP BY status ORDER BY status LIMIT 100
-`
-
-type FulfillmentStatisticsRow struct {
-	Status string
-	Count  int64
-}
-
-func (q *Queries) FulfillmentStatistics(ctx context.Context, accountID uuid.UUID) ([]FulfillmentStatisticsRow, error) {
-	rows, err := q.db.Query(ctx, fulfillmentStatistics, accountID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []FulfillmentStatisticsRow
-	for rows.Next() {
-		var i FulfillmentStatisticsRow
-		if err := rows.Scan(&i.Status, &i.Count); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -225,56 +166,54 @@ func (q *Queries) OrderByReference(ctx context.Context, accountID uuid.UUID, ref
 	return i, err
 }
 
-const orderStatistics = `-- name: OrderStatistics :many
-SELECT status, count(*) AS count FROM orders WHERE account_id = $1 GROUP BY status ORDER BY status LIMIT 100
-`
-
-type OrderStatisticsRow struct {
-	Status string
-	Count  int64
-}
-
-func (q *Queries) OrderStatistics(ctx context.Context, accountID uuid.UUID) ([]OrderStatisticsRow, error) {
-	rows, err := q.db.Query(ctx, orderStatistics, accountID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []OrderStatisticsRow
-	for rows.Next() {
-		var i OrderStatisticsRow
-		if err := rows.Scan(&i.Status, &i.Count); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const queueStatistics = `-- name: QueueStatistics :many
-SELECT queue,
-    count(*) FILTER (WHERE worker_id IS NULL AND due_at <= now()) AS depth,
-    count(*) FILTER (WHERE worker_id IS NULL AND due_at > now()) AS delayed,
-    count(*) FILTER (WHERE worker_id IS NOT NULL) AS running,
-    coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE worker_id IS NULL AND due_at <= now())), 0)::float8 AS oldest
-FROM tasks WHERE account_id = $1 GROUP BY queue ORDER BY queue LIMIT 100
+WITH inside AS (
+    SELECT t.queue,
+        count(*) FILTER (WHERE worker_id IS NULL AND due_at <= now()) AS depth,
+        count(*) FILTER (WHERE worker_id IS NULL AND due_at > now()) AS delayed,
+        count(*) FILTER (WHERE worker_id IS NOT NULL) AS running,
+        extract(epoch FROM now() - min(due_at) FILTER (WHERE worker_id IS NULL AND due_at <= now())) AS oldest
+    FROM tasks t WHERE t.account_id = $2 GROUP BY t.queue
+), rates AS (
+    SELECT r.queue, sum(r.count) FILTER (WHERE r.state = '') AS enqueued, sum(r.count) FILTER (WHERE r.state <> '') AS finished
+    FROM rollup_marks m JOIN task_rollups r ON r.step = m.step AND r.account_id = $2
+        AND r.began_at >= m.until - interval '1 minute' AND r.began_at < m.until
+    WHERE m.step = 10 GROUP BY r.queue
+), served AS (
+    SELECT s.queue, sum(s.slots) AS slots
+    FROM (SELECT unnest(w.queues) AS queue, unnest(w.slots) AS slots FROM workers w
+        WHERE w.stopped_at IS NULL AND w.drain_asked_at IS NULL
+          AND w.heartbeat_at > now() - make_interval(secs => $3::float8)) s
+    GROUP BY s.queue
+)
+SELECT q.queue::text AS queue, coalesce(i.depth, 0)::bigint AS depth, coalesce(i.delayed, 0)::bigint AS delayed,
+    coalesce(i.running, 0)::bigint AS running, coalesce(i.oldest, 0)::float8 AS oldest,
+    coalesce(r.enqueued, 0)::bigint AS enqueued, coalesce(r.finished, 0)::bigint AS finished,
+    coalesce(s.slots, 0)::bigint AS slots, p.paused_at, p.reason
+FROM (SELECT unnest($1::text[]) AS queue UNION SELECT n.queue FROM inside n) q
+LEFT JOIN inside i ON i.queue = q.queue LEFT JOIN rates r ON r.queue = q.queue LEFT JOIN served s ON s.queue = q.queue
+LEFT JOIN paused_queues p ON p.queue = q.queue
+ORDER BY q.queue LIMIT 100
 `
 
 type QueueStatisticsRow struct {
-	Queue   string
-	Depth   int64
-	Delayed int64
-	Running int64
-	Oldest  float64
+	Queue    string
+	Depth    int64
+	Delayed  int64
+	Running  int64
+	Oldest   float64
+	Enqueued int64
+	Finished int64
+	Slots    int64
+	PausedAt *time.Time
+	Reason   *string
 }
 
-// What of an account is in the queues: due and unclaimed, waiting for its time, running; and for how long the oldest
-// of the first has been due.
-func (q *Queries) QueueStatistics(ctx context.Context, accountID uuid.UUID) ([]QueueStatisticsRow, error) {
-	rows, err := q.db.Query(ctx, queueStatistics, accountID)
+// What of an account is in the queues: due and unclaimed, waiting for its time, running; for how long the oldest of the
+// first has been due; and what came and went in the last minute that is rolled up. And, of all accounts, how many slots
+// workers have, and pauses.
+func (q *Queries) QueueStatistics(ctx context.Context, queues []string, accountID uuid.UUID, termSeconds float64) ([]QueueStatisticsRow, error) {
+	rows, err := q.db.Query(ctx, queueStatistics, queues, accountID, termSeconds)
 	if err != nil {
 		return nil, err
 	}
@@ -288,6 +227,11 @@ func (q *Queries) QueueStatistics(ctx context.Context, accountID uuid.UUID) ([]Q
 			&i.Delayed,
 			&i.Running,
 			&i.Oldest,
+			&i.Enqueued,
+			&i.Finished,
+			&i.Slots,
+			&i.PausedAt,
+			&i.Reason,
 		); err != nil {
 			return nil, err
 		}
@@ -329,38 +273,4 @@ func (q *Queries) UnsettledCount(ctx context.Context) (UnsettledCountRow, error)
 		&i.ManualSeconds,
 	)
 	return i, err
-}
-
-const workerList = `-- name: WorkerList :many
-SELECT id, host, pid, version, queues, running, started_at, heartbeat_at, drain_asked_at FROM workers WHERE heartbeat_at > now() - interval '1 hour' ORDER BY started_at DESC, id DESC LIMIT 100
-`
-
-func (q *Queries) WorkerList(ctx context.Context) ([]Worker, error) {
-	rows, err := q.db.Query(ctx, workerList)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Worker
-	for rows.Next() {
-		var i Worker
-		if err := rows.Scan(
-			&i.ID,
-			&i.Host,
-			&i.Pid,
-			&i.Version,
-			&i.Queues,
-			&i.Running,
-			&i.StartedAt,
-			&i.HeartbeatAt,
-			&i.DrainAskedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }

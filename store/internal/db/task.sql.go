@@ -63,13 +63,15 @@ FROM (SELECT set_config('synchronous_commit', 'off', true)) relaxed
 WHERE t.id = ANY(ARRAY(
     SELECT f.id FROM tasks f
     WHERE f.id = ANY($2::uuid[]) AND f.claim_token IS NULL AND f.due_at <= now()
-      AND EXISTS (SELECT FROM workers w
-          WHERE w.id = $1::uuid AND w.heartbeat_at > now() - make_interval(secs => $3::float8))
+      AND f.queue <> ALL(ARRAY(SELECT p.queue FROM paused_queues p))
+      AND EXISTS (SELECT FROM workers w WHERE w.id = $1::uuid AND w.drain_asked_at IS NULL
+          AND w.heartbeat_at > now() - make_interval(secs => $3::float8))
     ORDER BY f.id FOR UPDATE SKIP LOCKED))
 RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack
 `
 
-// One statement that is a transaction of its own and commits asynchronously. It changes no indexed column (parked only
+// One statement that is a transaction of its own and commits asynchronously. Nothing of a paused queue is claimed, and
+// nothing by a worker that is to take no more, from the moment at which that was said. It changes no indexed column (parked only
 // where the sweeper parked what a list still held), so that the update stays heap-only.
 func (q *Queries) TaskClaim(ctx context.Context, workerID uuid.UUID, ids []uuid.UUID, termSeconds float64) ([]Task, error) {
 	rows, err := q.db.Query(ctx, taskClaim, workerID, ids, termSeconds)
@@ -124,8 +126,9 @@ UPDATE tasks t SET state = 'STARTED', attempt = t.attempt + 1, worker_id = $1::u
 WHERE t.id = ANY(ARRAY(
     SELECT f.id FROM tasks f
     WHERE f.queue = $2 AND NOT f.parked AND f.due_at <= now() AND f.claim_token IS NULL
-      AND EXISTS (SELECT FROM workers w
-          WHERE w.id = $1::uuid AND w.heartbeat_at > now() - make_interval(secs => $3::float8))
+      AND NOT EXISTS (SELECT FROM paused_queues p WHERE p.queue = $2)
+      AND EXISTS (SELECT FROM workers w WHERE w.id = $1::uuid AND w.drain_asked_at IS NULL
+          AND w.heartbeat_at > now() - make_interval(secs => $3::float8))
     ORDER BY f.due_at LIMIT $4::int FOR UPDATE SKIP LOCKED))
 RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack
 `
@@ -189,8 +192,9 @@ UPDATE tasks t SET state = 'STARTED', attempt = t.attempt + 1, worker_id = $1::u
 WHERE t.id = ANY(ARRAY(
     SELECT f.id FROM tasks f
     WHERE f.queue = $2 AND f.parked
-      AND EXISTS (SELECT FROM workers w
-          WHERE w.id = $1::uuid AND w.heartbeat_at > now() - make_interval(secs => $3::float8))
+      AND NOT EXISTS (SELECT FROM paused_queues p WHERE p.queue = $2)
+      AND EXISTS (SELECT FROM workers w WHERE w.id = $1::uuid AND w.drain_asked_at IS NULL
+          AND w.heartbeat_at > now() - make_interval(secs => $3::float8))
     ORDER BY f.account_id, f.priority DESC, f.due_at LIMIT $4::int FOR UPDATE SKIP LOCKED))
 RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack
 `
@@ -735,7 +739,7 @@ FROM (SELECT c.id, c.worker_id, c.claim_token
       FROM (SELECT unnest($1::text[]) AS queue) q
       JOIN tasks c ON c.queue = q.queue AND NOT c.parked AND c.due_at <= now() AND c.claim_token IS NOT NULL
       LEFT JOIN workers w ON w.id = c.worker_id
-      WHERE w.id IS NULL OR w.heartbeat_at <= now() - make_interval(secs => $2::float8)
+      WHERE w.id IS NULL OR w.stopped_at IS NOT NULL OR w.heartbeat_at <= now() - make_interval(secs => $2::float8)
       LIMIT $3::int FOR UPDATE OF c SKIP LOCKED) gone
 WHERE t.id = gone.id
 RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack, gone.worker_id AS old_worker_id, gone.claim_token AS old_token

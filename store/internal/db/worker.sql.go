@@ -37,26 +37,30 @@ func (q *Queries) QueueListPaused(ctx context.Context) ([]string, error) {
 }
 
 const queuePause = `-- name: QueuePause :exec
-INSERT INTO paused_queues (queue, reason) VALUES ($1, $2) ON CONFLICT (queue) DO UPDATE SET reason = excluded.reason
+INSERT INTO paused_queues (queue, reason, paused_by) VALUES ($1, $2, $3)
+ON CONFLICT (queue) DO UPDATE SET reason = excluded.reason, paused_by = excluded.paused_by
 `
 
-func (q *Queries) QueuePause(ctx context.Context, queue string, reason string) error {
-	_, err := q.db.Exec(ctx, queuePause, queue, reason)
+func (q *Queries) QueuePause(ctx context.Context, queue string, reason string, pausedBy string) error {
+	_, err := q.db.Exec(ctx, queuePause, queue, reason, pausedBy)
 	return err
 }
 
-const queueResume = `-- name: QueueResume :exec
+const queueResume = `-- name: QueueResume :execrows
 DELETE FROM paused_queues WHERE queue = $1
 `
 
-func (q *Queries) QueueResume(ctx context.Context, queue string) error {
-	_, err := q.db.Exec(ctx, queueResume, queue)
-	return err
+func (q *Queries) QueueResume(ctx context.Context, queue string) (int64, error) {
+	result, err := q.db.Exec(ctx, queueResume, queue)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const workerBeat = `-- name: WorkerBeat :execrows
 UPDATE workers SET heartbeat_at = now(), running = $1
-WHERE id = $2 AND heartbeat_at > now() - make_interval(secs => $3::float8)
+WHERE id = $2 AND stopped_at IS NULL AND heartbeat_at > now() - make_interval(secs => $3::float8)
 `
 
 // A worker that was silent for a whole term has lost its claims: it must register anew.
@@ -80,8 +84,64 @@ func (q *Queries) WorkerDelete(ctx context.Context, before time.Time) (int64, er
 	return result.RowsAffected(), nil
 }
 
+const workerDrain = `-- name: WorkerDrain :execrows
+UPDATE workers SET drain_asked_at = coalesce(drain_asked_at, now()) WHERE id = $1 AND stopped_at IS NULL
+`
+
+func (q *Queries) WorkerDrain(ctx context.Context, id uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, workerDrain, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const workerGetMany = `-- name: WorkerGetMany :many
+SELECT w.id, w.host, w.pid, w.version, w.queues, w.running, w.started_at, w.heartbeat_at, w.drain_asked_at, w.slots, w.stopped_at, now()::timestamptz AS now FROM workers w WHERE id = ANY($1::uuid[]) ORDER BY id
+`
+
+type WorkerGetManyRow struct {
+	Worker Worker
+	Now    time.Time
+}
+
+func (q *Queries) WorkerGetMany(ctx context.Context, ids []uuid.UUID) ([]WorkerGetManyRow, error) {
+	rows, err := q.db.Query(ctx, workerGetMany, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WorkerGetManyRow
+	for rows.Next() {
+		var i WorkerGetManyRow
+		if err := rows.Scan(
+			&i.Worker.ID,
+			&i.Worker.Host,
+			&i.Worker.Pid,
+			&i.Worker.Version,
+			&i.Worker.Queues,
+			&i.Worker.Running,
+			&i.Worker.StartedAt,
+			&i.Worker.HeartbeatAt,
+			&i.Worker.DrainAskedAt,
+			&i.Worker.Slots,
+			&i.Worker.StoppedAt,
+			&i.Now,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const workerInsert = `-- name: WorkerInsert :exec
-INSERT INTO workers (id, host, pid, version, queues) VALUES ($1, $2, $3, $4, $5::text[])
+INSERT INTO workers (id, host, pid, version, queues, slots, drain_asked_at)
+VALUES ($1, $2, $3, $4, $5::text[], $6::int[],
+    coalesce((SELECT min(w.drain_asked_at) FROM workers w WHERE w.id = ANY($7::uuid[])), CASE WHEN $8::boolean THEN now() END))
 `
 
 type WorkerInsertParams struct {
@@ -90,8 +150,12 @@ type WorkerInsertParams struct {
 	Pid     int32
 	Version string
 	Queues  []string
+	Slots   []int32
+	Earlier []uuid.UUID
+	Drained bool
 }
 
+// What its process was told under earlier ids holds.
 func (q *Queries) WorkerInsert(ctx context.Context, arg WorkerInsertParams) error {
 	_, err := q.db.Exec(ctx, workerInsert,
 		arg.ID,
@@ -99,16 +163,81 @@ func (q *Queries) WorkerInsert(ctx context.Context, arg WorkerInsertParams) erro
 		arg.Pid,
 		arg.Version,
 		arg.Queues,
+		arg.Slots,
+		arg.Earlier,
+		arg.Drained,
 	)
 	return err
 }
 
-const workerRemove = `-- name: WorkerRemove :exec
-DELETE FROM workers WHERE id = $1
+const workerList = `-- name: WorkerList :many
+SELECT w.id, w.host, w.pid, w.version, w.queues, w.running, w.started_at, w.heartbeat_at, w.drain_asked_at, w.slots, w.stopped_at, now()::timestamptz AS now FROM workers w WHERE heartbeat_at > now() - interval '1 hour' AND stopped_at IS NULL
+ORDER BY started_at DESC, id DESC LIMIT 100
 `
 
-// What a missing worker still claims is taken back with the next sweep.
-func (q *Queries) WorkerRemove(ctx context.Context, id uuid.UUID) error {
-	_, err := q.db.Exec(ctx, workerRemove, id)
+type WorkerListRow struct {
+	Worker Worker
+	Now    time.Time
+}
+
+func (q *Queries) WorkerList(ctx context.Context) ([]WorkerListRow, error) {
+	rows, err := q.db.Query(ctx, workerList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WorkerListRow
+	for rows.Next() {
+		var i WorkerListRow
+		if err := rows.Scan(
+			&i.Worker.ID,
+			&i.Worker.Host,
+			&i.Worker.Pid,
+			&i.Worker.Version,
+			&i.Worker.Queues,
+			&i.Worker.Running,
+			&i.Worker.StartedAt,
+			&i.Worker.HeartbeatAt,
+			&i.Worker.DrainAskedAt,
+			&i.Worker.Slots,
+			&i.Worker.StoppedAt,
+			&i.Now,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const workerOrders = `-- name: WorkerOrders :one
+SELECT ARRAY(SELECT p.queue FROM paused_queues p ORDER BY p.queue)::text[] AS paused,
+    EXISTS (SELECT FROM workers w WHERE w.id = ANY($1::uuid[]) AND w.drain_asked_at IS NOT NULL) AS drain
+`
+
+type WorkerOrdersRow struct {
+	Paused []string
+	Drain  bool
+}
+
+// What a process is told, by the ids under which it was registered: which queues are paused, and whether it is to take no
+// more tasks.
+func (q *Queries) WorkerOrders(ctx context.Context, ids []uuid.UUID) (WorkerOrdersRow, error) {
+	row := q.db.QueryRow(ctx, workerOrders, ids)
+	var i WorkerOrdersRow
+	err := row.Scan(&i.Paused, &i.Drain)
+	return i, err
+}
+
+const workerStop = `-- name: WorkerStop :exec
+UPDATE workers SET stopped_at = now(), running = 0 WHERE id = $1
+`
+
+// What a stopped worker still claims is taken back with the next sweep.
+func (q *Queries) WorkerStop(ctx context.Context, id uuid.UUID) error {
+	_, err := q.db.Exec(ctx, workerStop, id)
 	return err
 }
