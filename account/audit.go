@@ -57,6 +57,12 @@ const (
 	ActionResultReveal       Action = "fulfillmentResult.reveal" // what a provider handed over was read
 )
 
+// The actions about tasks.
+const (
+	ActionTaskRetry  Action = "task.retry"
+	ActionTaskRevoke Action = "task.revoke" // it was ended, or its end was asked for
+)
+
 // The actors that are nobody in particular.
 const (
 	ActorSystem    = "system"    // this program at its start

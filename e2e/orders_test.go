@@ -22,7 +22,7 @@ const (
 	countOrders = `query($status: [OrderStatus!]) { orders(filter: {status: $status}, first: 1) { totalCount } }`
 	someOpen    = `{ orders(filter: {isOpen: true}, first: 3) { nodes { id status attention fulfillments(first: 5) { nodes {
 		status failure nextPollAt attempts(first: 20) { nodes { state class message callNumber startedAt } } } } } }
-		taskResults(filter: {state: [PENDING, STARTED, RETRY]}, first: 5) { nodes { kind state attempt error dueAt } } }`
+		taskResults(filter: {state: [PENDING, STARTED, RETRY]}, first: 5) { nodes { kind state attempt error { class message } dueAt } } }`
 	drafts = 20 // orders in one createOrders
 )
 

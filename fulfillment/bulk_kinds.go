@@ -66,6 +66,7 @@ func bulkKinds() map[order.BulkKind]bulkKind {
 				_, err := w.retry(c, f)
 				return err
 			})},
+		order.BulkRetryTasks:    {mutation: "retryTasks", roles: operators, apply: retryTasks},
 		order.BulkEnableOffers:  {mutation: "enableOffers", roles: admins, atOnce: FewOffers, apply: setOffers(true)},
 		order.BulkDisableOffers: {mutation: "disableOffers", roles: admins, atOnce: FewOffers, apply: setOffers(false)},
 	}

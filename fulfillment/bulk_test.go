@@ -306,7 +306,7 @@ func TestBulkIsFencedByItsClaim(t *testing.T) {
 	if _, err := s.WorkBulk(s.ctx(), first); !errors.Is(err, fulfillment.ErrStale) {
 		t.Errorf("a zombie's work: %v", err)
 	}
-	if err := s.FailBulk(s.ctx(), first, "it died"); !errors.Is(err, fulfillment.ErrStale) {
+	if err := s.FailBulk(s.ctx(), first, task.Breakdown{Message: "it died"}); !errors.Is(err, fulfillment.ErrStale) {
 		t.Errorf("a zombie's failure: %v", err)
 	}
 	s.wantBulk(b, order.BulkRunning, 100, 0)
@@ -327,7 +327,7 @@ func TestBulkThatBreaksDown(t *testing.T) {
 	one := s.claimBulk()
 	_, err := s.WorkBulk(s.ctx(), one)
 	must(t, err)
-	must(t, s.FailBulk(s.ctx(), one, "no more"))
+	must(t, s.FailBulk(s.ctx(), one, task.Breakdown{Message: "no more", Class: task.ErrorStore}))
 	s.wantBulk(b, order.BulkFailed, 100, 0)
 	if now := s.lookBulk(b); now.Error != "no more" {
 		t.Errorf("it tells %q", now.Error)

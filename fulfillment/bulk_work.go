@@ -83,7 +83,7 @@ func (s *Service) workChunk(ctx context.Context, t *task.Task, limit int, apply 
 		if more = !b.State.Final(); more {
 			return progressed(ctx, tx, t)
 		}
-		ended, err := endBulkTask(ctx, tx, t, b)
+		ended, err := endBulkTask(ctx, tx, t, b, task.Breakdown{})
 		committed.Results = append(committed.Results, ended...)
 		return err
 	})
@@ -143,21 +143,23 @@ func progressed(ctx context.Context, tx *store.Tx, t *task.Task) error {
 	return tx.TaskProgressed(ctx, *t)
 }
 
-func endBulkTask(ctx context.Context, tx *store.Tx, t *task.Task, b *order.BulkOperation) ([]task.Task, error) {
+func endBulkTask(
+	ctx context.Context, tx *store.Tx, t *task.Task, b *order.BulkOperation, broke task.Breakdown,
+) ([]task.Task, error) {
 	result, err := json.Marshal(map[string]int{"done": b.Done, "failed": b.Failed})
 	if err != nil {
 		return nil, fmt.Errorf("write task result: %w", err)
 	}
 	end := store.TaskEnd{Task: *t, State: task.Success, Result: result}
 	if b.State == order.BulkFailed {
-		end = store.TaskEnd{Task: *t, State: task.Failure, Dead: true, Error: b.Error}
+		end = store.TaskEnd{Task: *t, State: task.Failure, Dead: true, Error: b.Error, Class: broke.Class, Stack: broke.Stack}
 	}
 	return tx.TaskFinish(ctx, []store.TaskEnd{end})
 }
 
 // FailBulk ends the operation that a claimed BULK task is about, and the task, because it broke down again and again.
 // What is worked off stays so. It fails with ErrStale.
-func (s *Service) FailBulk(ctx context.Context, t task.Task, reason string) error {
+func (s *Service) FailBulk(ctx context.Context, t task.Task, broke task.Breakdown) error {
 	var committed Committed
 	err := s.store.Write(ctx, func(tx *store.Tx) error {
 		b, err := openBulk(ctx, tx, &t)
@@ -165,7 +167,7 @@ func (s *Service) FailBulk(ctx context.Context, t task.Task, reason string) erro
 			return err
 		}
 		if !b.State.Final() {
-			b.Error = reason
+			b.Error = broke.Message
 			if err := b.Become(order.BulkFailed, tx.Now); err != nil {
 				return err
 			}
@@ -174,7 +176,7 @@ func (s *Service) FailBulk(ctx context.Context, t task.Task, reason string) erro
 			}
 		}
 		committed.Operations = []uuid.UUID{b.ID}
-		committed.Results, err = endBulkTask(ctx, tx, &t, b)
+		committed.Results, err = endBulkTask(ctx, tx, &t, b, broke)
 		return err
 	})
 	if err != nil {

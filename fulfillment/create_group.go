@@ -72,16 +72,16 @@ func (s *Service) createTogether(ctx context.Context, requests []createRequest) 
 func newCreation(requests []createRequest) (*creation, error) {
 	w := &creation{requests: requests, results: make([]created, len(requests))}
 	for r := range requests {
-		request := &requests[r]
-		w.results[r] = newCreated(len(request.drafts))
-		if request.key != "" {
-			if err := w.claim(slot{r, -1}, mutationCreateOrders, request.key, request.drafts); err != nil {
+		asked := &requests[r]
+		w.results[r] = newCreated(len(asked.drafts))
+		if asked.key != "" {
+			if err := w.claim(slot{r, -1}, mutationCreateOrders, asked.key, asked.drafts); err != nil {
 				return nil, err
 			}
 		}
-		for d := range request.drafts {
-			if key := request.drafts[d].IdempotencyKey; key != "" && len(order.CheckKey(key)) == 0 {
-				if err := w.claim(slot{r, d}, mutationCreateOrder, key, request.drafts[d:d+1]); err != nil {
+		for d := range asked.drafts {
+			if key := asked.drafts[d].IdempotencyKey; key != "" && len(order.CheckKey(key)) == 0 {
+				if err := w.claim(slot{r, d}, mutationCreateOrder, key, asked.drafts[d:d+1]); err != nil {
 					return nil, err
 				}
 			}

@@ -164,7 +164,7 @@ func (w *work) intend(ctx context.Context, t *task.Task, step *Step) error {
 	c, f := w.find(t)
 	switch {
 	case f == nil:
-		w.ends = append(w.ends, store.TaskEnd{Task: *t, State: task.Failure, Dead: true, Error: "its fulfillment is gone"})
+		w.ends = append(w.ends, store.TaskEnd{Task: *t, State: task.Failure, Dead: true, Error: "its fulfillment is gone", Class: task.ErrorNotFound})
 		return nil
 	case t.Kind == task.KindCancel:
 		return w.intendCancel(t, f, step)
@@ -225,11 +225,11 @@ func (w *work) again(t *task.Task, c *order.Case, f *order.Fulfillment, step *St
 
 // elsewhere takes a waiting fulfillment away from a provider that fails, where another one takes it; else it waits.
 func (w *work) elsewhere(t *task.Task, c *order.Case, f *order.Fulfillment, provider *order.Provider, step *Step) error {
-	request, err := requestOf(c, f, w.tx.Now)
+	wanted, err := requestOf(c, f, w.tx.Now)
 	if err != nil {
 		return err
 	}
-	if routing.Choose(request, w.chain(c), w.candidates(c, f)).Chosen == nil {
+	if routing.Choose(wanted, w.chain(c), w.candidates(c, f)).Chosen == nil {
 		w.later(t, provider.Measured.BreakerOpenUntil.Sub(w.tx.Now)+jitter(firstWait), notNow)
 		return nil
 	}

@@ -15,11 +15,11 @@ import (
 func (w *work) recordCreate(
 	ctx context.Context, report *Report, c *order.Case, f *order.Fulfillment, a *order.Attempt,
 ) error {
-	t, outcome := &report.Step.Task, &report.Outcome
+	outcome := &report.Outcome
 	switch outcome.Class {
 	case order.ClassAccepted, order.ClassDuplicate:
 		if outcome.Order == nil {
-			return w.recordUnknown(t, c, f, a, "the provider holds an order under this key already")
+			return w.recordUnknown(report, c, f, a, "the provider holds an order under this key already")
 		}
 		return w.recordAccepted(ctx, report, c, f, a)
 	case order.ClassRetryable, order.ClassRateLimited:
@@ -30,7 +30,7 @@ func (w *work) recordCreate(
 		return w.recordRejected(report, c, f, a)
 	case order.ClassUnknown:
 	}
-	return w.recordUnknown(t, c, f, a, outcome.Message)
+	return w.recordUnknown(report, c, f, a, outcome.Message)
 }
 
 // recordAccepted takes in the provider's order and settles every call that was made for it.
@@ -71,7 +71,7 @@ func (w *work) recordWait(report *Report, c *order.Case, f *order.Fulfillment, a
 	if f.Status.Final() {
 		return w.finish(t, f)
 	}
-	w.later(t, max(outcome.RetryAfter, backoff(a.CallNumber)), outcome.Message)
+	w.failed(report, max(outcome.RetryAfter, backoff(a.CallNumber)), outcome.Message)
 	return nil
 }
 
@@ -106,7 +106,7 @@ func (w *work) recordRefusal(report *Report, c *order.Case, f *order.Fulfillment
 	}
 	w.attention[report.Step.Provider.ID] = cmp.Or(outcome.Message, "it wants a person: "+string(outcome.Class))
 	if f.Status == order.FulfillmentUnknown {
-		w.later(t, backoff(a.CallNumber), outcome.Message)
+		w.failed(report, backoff(a.CallNumber), outcome.Message)
 		return nil
 	}
 	if err := c.Retry(f, outcome.Message, true); err != nil {
@@ -115,7 +115,7 @@ func (w *work) recordRefusal(report *Report, c *order.Case, f *order.Fulfillment
 	if f.Status.Final() {
 		return w.finish(t, f)
 	}
-	w.later(t, 0, outcome.Message)
+	w.failed(report, 0, outcome.Message)
 	return nil
 }
 
@@ -127,7 +127,7 @@ func (w *work) recordRejected(report *Report, c *order.Case, f *order.Fulfillmen
 		return err
 	}
 	if f.Status == order.FulfillmentUnknown {
-		w.later(t, backoff(a.CallNumber), outcome.Message)
+		w.failed(report, backoff(a.CallNumber), outcome.Message)
 		return nil
 	}
 	return w.reject(t, c, f, outcome.Message, outcome.Class == order.ClassUnsupported || outcome.Reroutable)
@@ -141,7 +141,7 @@ func (w *work) reject(t *task.Task, c *order.Case, f *order.Fulfillment, reason 
 }
 
 // recordUnknown leaves the outcome open, to be reconciled soon.
-func (w *work) recordUnknown(t *task.Task, c *order.Case, f *order.Fulfillment, a *order.Attempt, reason string) error {
+func (w *work) recordUnknown(report *Report, c *order.Case, f *order.Fulfillment, a *order.Attempt, reason string) error {
 	if err := w.settle(a, order.AttemptUnknown); err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (w *work) recordUnknown(t *task.Task, c *order.Case, f *order.Fulfillment, 
 			return fmt.Errorf("need person: %w", err)
 		}
 	}
-	w.later(t, doubtWait(a.CallNumber), reason)
+	w.failed(report, doubtWait(a.CallNumber), reason)
 	return nil
 }
 
@@ -165,7 +165,7 @@ func (w *work) recordFind(
 		return w.recordAccepted(ctx, report, c, f, a)
 	}
 	if !report.Absent {
-		w.later(t, max(report.Outcome.RetryAfter, w.lookupWait(a)), report.Outcome.Message)
+		w.failed(report, max(report.Outcome.RetryAfter, w.lookupWait(a)), report.Outcome.Message)
 		return nil
 	}
 	can, err := w.capabilities(ctx, provider)
@@ -216,7 +216,7 @@ func (w *work) recordCancel(
 	if err := w.settle(a, order.AttemptRetryable); err != nil {
 		return err
 	}
-	w.later(t, max(outcome.RetryAfter, backoff(a.CallNumber)), outcome.Message)
+	w.failed(report, max(outcome.RetryAfter, backoff(a.CallNumber)), outcome.Message)
 	return nil
 }
 

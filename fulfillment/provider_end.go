@@ -53,7 +53,7 @@ func (s *Service) CheckProvider(
 		if provider, err = tx.LockProvider(ctx, who.AccountID, providerID); err != nil {
 			return err
 		}
-		check = providerTask(provider, task.KindCheckProvider, "check:"+providerID.String(), nil)
+		check = providerTask(provider, task.KindCheckProvider, checkKey(providerID), nil)
 		if committed.Tasks, err = tx.TaskInsert(ctx, []task.Task{check}); err != nil {
 			return err
 		}

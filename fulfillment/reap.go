@@ -14,12 +14,17 @@ import (
 
 // Reap takes back the claims of workers that were silent for a whole term, at most limit, and returns how many. The
 // tasks are due at once. Calls that such a worker may have made have an unknown outcome from then on, whatever their
-// age.
+// age. Tasks whose end was asked for end instead, before anybody else takes them.
 func (s *Service) Reap(ctx context.Context, term time.Duration, limit int) (int, error) {
 	var committed Committed
 	count := 0
 	err := s.store.Write(ctx, func(tx *store.Tx) error {
 		taken, err := tx.TaskTakeBack(ctx, term, limit)
+		if err != nil {
+			return err
+		}
+		revoked, err := endRevoked(ctx, tx, limit)
+		committed.Results = revoked
 		if err != nil || len(taken) == 0 {
 			return err
 		}
@@ -38,6 +43,7 @@ func (s *Service) Reap(ctx context.Context, term time.Duration, limit int) (int,
 			}
 		}
 		committed, err = w.save(ctx)
+		committed.Results = append(committed.Results, revoked...)
 		return err
 	})
 	if err != nil {

@@ -124,6 +124,10 @@ func fulfillmentTask(kind task.Kind, queue task.Queue, o *order.Order, f *order.
 func pollTask(accountID, providerID uuid.UUID) task.Task {
 	return task.Task{
 		ID: newTaskID(), AccountID: accountID, Kind: task.KindPollProvider, Queue: task.QueueStatus,
-		ProviderID: &providerID, UniqueKey: "poll:" + providerID.String(), MaxAttempts: mostRuns,
+		ProviderID: &providerID, UniqueKey: pollKey(providerID), MaxAttempts: mostRuns,
 	}
 }
+
+func pollKey(providerID uuid.UUID) string { return "poll:" + providerID.String() }
+
+func checkKey(providerID uuid.UUID) string { return "check:" + providerID.String() }

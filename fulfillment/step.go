@@ -47,4 +47,6 @@ type Report struct {
 	Outcome order.Outcome
 	Absent  bool // of StepFind: the provider says that it holds no such order
 	Unsent  bool // the provider was not called after all: the outcome tells why, and how long to wait
+	// Broke tells how the call broke down, if it did.
+	Broke task.Breakdown
 }

@@ -192,10 +192,21 @@ func (w *work) finish(t *task.Task, f *order.Fulfillment) error {
 	return nil
 }
 
-// later has a task run again after a wait. The run does not count as one of its attempts: those are for runs that
+// later has a task run again after a wait, for a reason that is no failure. The run does not count as one of its attempts: those are for runs that
 // break down, and a fulfillment whose task ran out of them would be stuck.
 func (w *work) later(t *task.Task, wait time.Duration, reason string) {
 	w.retries = append(w.retries, store.TaskRetry{Task: *t, DueAt: w.tx.Now.Add(wait), Error: reason, Refund: true})
+}
+
+// failed is later after a call that did not come to what it should.
+func (w *work) failed(report *Report, wait time.Duration, reason string) {
+	class := report.Broke.Class
+	if class == "" {
+		class = task.ErrorProvider
+	}
+	w.retries = append(w.retries, store.TaskRetry{
+		Task: report.Step.Task, DueAt: w.tx.Now.Add(wait), Error: reason, Class: class, Stack: report.Broke.Stack, Refund: true,
+	})
 }
 
 // attempt writes the intent of a call under key: the next one after those that were made under it.

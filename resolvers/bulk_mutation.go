@@ -105,6 +105,20 @@ func (m mutation) RetryFulfillments(
 	return &graph.RetryFulfillmentsPayload{BulkOperation: b, UserErrors: faults}, nil
 }
 
+// RetryTasks runs many tasks once more.
+func (m mutation) RetryTasks(ctx context.Context, input graph.RetryTasksInput) (*graph.RetryTasksPayload, error) {
+	selected, err := taskFilter(input.Filter)
+	if err != nil {
+		return nil, err
+	}
+	b, faults, err := m.startBulk(ctx, order.BulkRetryTasks, input.IdempotencyKey,
+		bulkInput{input.Filter != nil, store.BulkTargets{IDs: input.Ids, Tasks: &selected}})
+	if err != nil {
+		return nil, err
+	}
+	return &graph.RetryTasksPayload{BulkOperation: b, UserErrors: faults}, nil
+}
+
 // CancelBulkOperation stops a bulk operation.
 func (m mutation) CancelBulkOperation(
 	ctx context.Context, input graph.CancelBulkOperationInput,

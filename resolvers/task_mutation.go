@@ -6,17 +6,30 @@ import (
 	"github.com/boostress/boostress/graph"
 )
 
-// RetryTask is not built.
-func (m mutation) RetryTask(context.Context, graph.RetryTaskInput) (*graph.RetryTaskPayload, error) {
-	return nil, errUnbuilt
+// RetryTask runs a task once more.
+func (m mutation) RetryTask(ctx context.Context, input graph.RetryTaskInput) (*graph.RetryTaskPayload, error) {
+	principal, err := who(ctx)
+	if err != nil {
+		return nil, err
+	}
+	again, err := m.options.Fulfillment.RetryTask(ctx, principal, input.ID)
+	faults, ok := userErrors(err)
+	if !ok {
+		return nil, err
+	}
+	return &graph.RetryTaskPayload{TaskResult: again, UserErrors: faults}, nil
 }
 
-// RetryTasks is not built.
-func (m mutation) RetryTasks(context.Context, graph.RetryTasksInput) (*graph.RetryTasksPayload, error) {
-	return nil, errUnbuilt
-}
-
-// RevokeTask is not built.
-func (m mutation) RevokeTask(context.Context, graph.RevokeTaskInput) (*graph.RevokeTaskPayload, error) {
-	return nil, errUnbuilt
+// RevokeTask ends a task.
+func (m mutation) RevokeTask(ctx context.Context, input graph.RevokeTaskInput) (*graph.RevokeTaskPayload, error) {
+	principal, err := who(ctx)
+	if err != nil {
+		return nil, err
+	}
+	revoked, err := m.options.Fulfillment.RevokeTask(ctx, principal, input.ID)
+	faults, ok := userErrors(err)
+	if !ok {
+		return nil, err
+	}
+	return &graph.RevokeTaskPayload{TaskResult: revoked, UserErrors: faults}, nil
 }

@@ -44,11 +44,18 @@ type BulkTargets struct {
 	Orders       *OrderFilter
 	Fulfillments *FulfillmentFilter
 	Offers       *OfferFilter
+	Tasks        *TaskFilter // of those, only what failed or was revoked
 }
 
 // listed returns what the targets are rows of, which of these are meant, and in which order they are worked off.
 func (b *BulkTargets) listed(accountID uuid.UUID) (from string, w *where, sorted string) {
 	switch {
+	case b.Tasks != nil && b.IDs != nil:
+		return listedAs(tasks(scopeAll), b.Tasks.where(accountID))
+	case b.Tasks != nil:
+		w := b.Tasks.where(accountID)
+		w.add("t.state IN ('FAILURE', 'REVOKED')")
+		return listedAs(tasks(scopeFinished), w)
 	case b.Offers != nil:
 		return listedAs(offers(), b.Offers.where(accountID))
 	case b.Fulfillments != nil:

@@ -47,7 +47,8 @@ const (
 	liveTasks = `SELECT id, account_id, kind, name, queue, priority, state, false AS dead, arguments, NULL::jsonb AS result,
         last_error AS error, error_class, error_stack, order_id, fulfillment_id, provider_id, schedule_id, worker_id,
         trace_id, due_at, attempt, max_attempts, enqueued_at, started_at, NULL::timestamptz AS finished_at,
-        EXISTS (SELECT FROM task_revocations r WHERE r.task_id = tasks.id AND r.claim_token = tasks.claim_token) AS revoke_asked,
+        claim_token IS NOT NULL AND EXISTS (SELECT FROM task_revocations r WHERE r.task_id = tasks.id
+            AND (r.claim_token = tasks.claim_token OR kind NOT IN ('DISPATCH', 'CANCEL', 'BULK'))) AS revoke_asked,
         CASE WHEN state = 'STARTED' THEN (extract(epoch FROM started_at - due_at) * 1000000)::bigint END AS waiting_us,
         NULL::bigint AS running_us
     FROM tasks`

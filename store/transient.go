@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -29,6 +30,14 @@ func Transient(err error) bool {
 		}
 	}
 	return false
+}
+
+// Refused reports whether an error came from the database, or from the way there.
+func Refused(err error) bool {
+	var refused *pgconn.PgError
+	var connecting *pgconn.ConnectError
+	return errors.As(err, &refused) || errors.As(err, &connecting) || errors.Is(err, pgx.ErrTxClosed) ||
+		err != nil && strings.Contains(err.Error(), "conn closed")
 }
 
 // brokenConnection knows the connection errors that pgx has no type for.

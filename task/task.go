@@ -28,6 +28,14 @@ const (
 	KindWebhookPing      Kind = "WEBHOOK_PING"      // tell an address that it is time
 )
 
+// Kinds lists every kind.
+func Kinds() []Kind {
+	return []Kind{
+		KindDispatch, KindCancel, KindPollProvider, KindCheckProvider, KindSyncOffers, KindRetention, KindBulk, KindProcessOrder,
+		KindCreateOrder, KindEnforceDeadlines, KindExport, KindWebhookPing,
+	}
+}
+
 // Queue names a lane of tasks; workers choose which lanes they serve.
 type Queue string
 
@@ -124,6 +132,20 @@ func orNone(text *string) *string {
 	}
 	return text
 }
+
+// Breakdown is what a run met.
+type Breakdown struct {
+	Class   ErrorClass // "": nothing is wrong, the task just waits
+	Message string
+	Stack   string // of a panic
+}
+
+// RevokedMessage is the error of a task that somebody ended.
+const RevokedMessage = "somebody asked for its end"
+
+// Owed reports whether something else counts on every task of the kind until it is done: it is not given up by hand, and
+// a revocation does no more than interrupt its run.
+func (k Kind) Owed() bool { return k == KindDispatch || k == KindCancel || k == KindBulk }
 
 // ErrorClass says what kind of failure a run met.
 type ErrorClass string

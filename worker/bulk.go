@@ -15,7 +15,7 @@ type Bulking interface {
 	// WorkBulk works off some rows in a transaction and reports whether there are more. See fulfillment.ErrStale.
 	WorkBulk(ctx context.Context, t task.Task) (more bool, err error)
 	// FailBulk ends the task and its operation.
-	FailBulk(ctx context.Context, t task.Task, reason string) error
+	FailBulk(ctx context.Context, t task.Task, broke task.Breakdown) error
 }
 
 const (
@@ -35,7 +35,7 @@ func (b bulker) Handle(ctx context.Context, tasks []task.Task, end func(int, Res
 	var running sync.WaitGroup
 	for place, t := range tasks {
 		running.Go(func() {
-			end(place, b.run(ctx, t))
+			end(place, b.run(runOf(ctx, &t), t))
 		})
 	}
 	running.Wait()
@@ -59,7 +59,7 @@ func (b bulker) run(ctx context.Context, t task.Task) Result {
 		case err == nil:
 			progressed, t.Attempt = true, 1
 		case progressed && ctx.Err() == nil:
-			return Result{Err: &LaterError{After: bulkPause, Reason: text(err), Free: true}}
+			return Result{Err: &LaterError{After: bulkPause, Reason: text(err), Free: true, Class: classOf(err)}}
 		case ctx.Err() == nil && t.Attempt >= t.MaxAttempts:
 			return b.fail(ctx, t, err)
 		default:
@@ -72,7 +72,7 @@ func (b bulker) run(ctx context.Context, t task.Task) Result {
 // fail gives the operation up, however long the database needs to take that in.
 func (b bulker) fail(ctx context.Context, t task.Task, reason error) Result {
 	recording := lasting(ctx)
-	err := persist(recording, func() error { return b.service.FailBulk(recording, t, text(reason)) })
+	err := persist(recording, func() error { return b.service.FailBulk(recording, t, breakdownOf(reason)) })
 	if err != nil && !errors.Is(err, fulfillment.ErrStale) {
 		return Result{Err: err}
 	}

@@ -41,8 +41,8 @@ func (f *fakeBulk) WorkBulk(ctx context.Context, _ task.Task) (bool, error) {
 	return f.chunks > 0, nil
 }
 
-func (f *fakeBulk) FailBulk(_ context.Context, _ task.Task, reason string) error {
-	f.failed = reason
+func (f *fakeBulk) FailBulk(_ context.Context, _ task.Task, broke task.Breakdown) error {
+	f.failed = broke.Message
 	return nil
 }
 

@@ -21,6 +21,7 @@ func (p *Providers) carryOut(ctx context.Context, report *fulfillment.Report) {
 	step := &report.Step
 	adapter, err := p.Adapters.For(ctx, step.Provider)
 	if err != nil {
+		report.Broke = breakdownOf(err)
 		report.Outcome = order.Outcome{Class: order.ClassRetryable, Message: "its adapter can't be opened: " + err.Error()}
 		return
 	}
@@ -39,6 +40,9 @@ func (p *Providers) carryOut(ctx context.Context, report *fulfillment.Report) {
 	}
 	if step.Kind == fulfillment.StepFind && errors.Is(err, providerapi.ErrAbsent) {
 		report.Absent, err = true, nil
+	}
+	if err != nil {
+		report.Broke = breakdownOf(err)
 	}
 	report.Outcome = providerapi.OutcomeOf(placed, err, took)
 	report.Outcome.Request, report.Outcome.Response = exchange.Request, exchange.Response

@@ -146,6 +146,11 @@ func (c *cataloger) sync(ctx context.Context, t task.Task) (json.RawMessage, err
 		}
 		return answer(map[string]any{"state": ended.State, "listed": len(listed)})
 	}
+	if errors.Is(context.Cause(ctx), errRevoked) {
+		recording := lasting(ctx)
+		ending := persist(recording, func() error { return c.service.FailSync(recording, sync.ID, task.RevokedMessage) })
+		return nil, errors.Join(err, ending)
+	}
 	if _, later := errors.AsType[*LaterError](err); later || ctx.Err() != nil {
 		return nil, err
 	}

@@ -120,7 +120,8 @@ func (d *dispatcher) Handle(ctx context.Context, tasks []task.Task, end func(int
 				return
 			}
 			var result Result
-			if err := guard(func() error { result = d.carryOut(ctx, &steps[i], refused[i]); return nil }); err != nil {
+			run := runOf(ctx, &ready[i])
+			if err := guard(func() error { result = d.carryOut(run, &steps[i], refused[i]); return nil }); err != nil {
 				result = Result{Err: err}
 			}
 			d.providers.gate.release(ready[i])

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
+	"github.com/boostress/boostress/fulfillment"
 	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/internal/testkit"
 	"github.com/boostress/boostress/migrations"
@@ -149,13 +150,8 @@ func (e *engine) sweeper(change func(*worker.SweeperOptions)) (stop func()) {
 // upkeep takes back claims, and knows of no orders.
 type upkeep struct{ store *store.Store }
 
-func (u upkeep) Reap(ctx context.Context, term time.Duration, limit int) (count int, err error) {
-	err = u.store.Write(ctx, func(tx *store.Tx) error {
-		taken, err := tx.TaskTakeBack(ctx, term, limit)
-		count = len(taken)
-		return err
-	})
-	return count, err
+func (u upkeep) Reap(ctx context.Context, term time.Duration, limit int) (int, error) {
+	return fulfillment.New(u.store, fulfillment.Options{}).Reap(ctx, term, limit)
 }
 
 func (upkeep) ApplyDeadlines(context.Context, int) (int, error) { return 0, nil }

@@ -15,7 +15,8 @@ import (
 // Handler runs claimed tasks of its kinds.
 type Handler interface {
 	// Handle runs tasks and calls end once for each of them, by its place in tasks, from any goroutine; it returns
-	// when all have ended. Its context ends when the worker has to let its claims go or is stopped for good.
+	// when all have ended. Its context ends when the worker has to let its claims go or is stopped for good; that of
+	// one task's run, see runOf, also when somebody asked for its end.
 	Handle(ctx context.Context, tasks []task.Task, end func(place int, result Result))
 }
 
@@ -30,7 +31,8 @@ type Result struct {
 type LaterError struct {
 	After  time.Duration
 	Reason string
-	Free   bool // the run does not count as an attempt
+	Free   bool            // the run does not count as an attempt
+	Class  task.ErrorClass // of what it met; "": nothing is wrong
 }
 
 // Error tells the reason.
@@ -39,7 +41,7 @@ func (l *LaterError) Error() string { return l.Reason }
 // errPanic is the error of a run that panicked.
 var errPanic = errors.New("panic")
 
-// panicked is a panic's value with the stack, which goes to the log and nowhere else.
+// panicked is a panic's value with the stack.
 type panicked struct {
 	value any
 	stack []byte
@@ -76,7 +78,7 @@ func (e each) Handle(ctx context.Context, tasks []task.Task, end func(int, Resul
 				result.Err = errNoAttempt
 			} else {
 				result.Err = guard(func() (err error) {
-					result.Value, err = e(ctx, t)
+					result.Value, err = e(runOf(ctx, &t), t)
 					return err
 				})
 			}

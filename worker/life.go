@@ -58,13 +58,17 @@ func (l *life) check() error {
 type lifeKey struct{}
 
 // Check fails with ErrSilent when the worker that runs ctx's task missed its heartbeats: then the task may be somebody
-// else's already, and nothing may be sent for it. Ask right before the bytes of a call are written. Outside of a run it
-// never fails.
+// else's already, and nothing may be sent for it. It also fails when the run is to end. Ask right before the bytes of a
+// call are written. Outside of a run it never fails.
 func Check(ctx context.Context) error {
-	if l, ok := ctx.Value(lifeKey{}).(*life); ok {
-		return l.check()
+	l, ok := ctx.Value(lifeKey{}).(*life)
+	if !ok {
+		return nil
 	}
-	return nil
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return l.check()
 }
 
 // lasting returns the context for recording what a run came to: it does not end with the run.

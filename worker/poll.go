@@ -202,7 +202,7 @@ func (p *poller) ask(
 	outcome := providerapi.OutcomeOf(order.ExternalOrder{}, err, took)
 	p.providers.gate.limited(ctx, provider, &outcome)
 	if outcome.RetryAfter > 0 {
-		return &LaterError{After: outcome.RetryAfter, Reason: outcome.Message, Free: outcome.Class == order.ClassRateLimited}
+		return &LaterError{After: outcome.RetryAfter, Reason: outcome.Message, Free: outcome.Class == order.ClassRateLimited, Class: classOf(err)}
 	}
 	return fmt.Errorf("read status: %w", err)
 }

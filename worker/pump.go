@@ -56,7 +56,7 @@ func (p *pump) run(ctx context.Context) {
 			w.Log.WarnContext(ctx, "no tasks claimed", "queue", p.queue, "error", err)
 			p.pause(ctx)
 		}
-		p.start(l, tasks)
+		p.start(l, tasks) //nolint:contextcheck // what runs ends with its life, and not with the pump
 	}
 }
 
@@ -157,13 +157,14 @@ func postpone(_ context.Context, t task.Task) (json.RawMessage, error) {
 func (p *pump) handle(l *life, handler Handler, tasks []task.Task) {
 	began := time.Now()
 	ended := make([]atomic.Bool, len(tasks))
+	ctx, runs := p.worker.runs.begin(l.ctx, tasks)
 	end := func(place int, result Result) {
 		if !ended[place].Swap(true) {
-			p.end(l, tasks[place], result, time.Since(began))
+			p.end(runs[place], result, time.Since(began))
 		}
 	}
 	err := guard(func() error {
-		handler.Handle(l.ctx, tasks, end)
+		handler.Handle(ctx, tasks, end)
 		return nil
 	})
 	for place := range tasks {
@@ -174,9 +175,10 @@ func (p *pump) handle(l *life, handler Handler, tasks []task.Task) {
 var errUnended = errors.New("its handler forgot it")
 
 // end writes how a run ended and frees its slot.
-func (p *pump) end(l *life, t task.Task, result Result, took time.Duration) {
-	w := p.worker
+func (p *pump) end(r *run, result Result, took time.Duration) {
+	w, t := p.worker, r.task
 	defer func() {
+		w.runs.forget(r)
 		p.slots.give()
 		w.Metrics.running.WithLabelValues(string(p.queue)).Dec()
 	}()
@@ -186,26 +188,26 @@ func (p *pump) end(l *life, t task.Task, result Result, took time.Duration) {
 	}
 	log := func() *slog.Logger { return w.Log.With("task", t.ID, "kind", t.Kind, "attempt", t.Attempt) }
 	if failure, ok := errors.AsType[*panicked](result.Err); ok {
-		log().ErrorContext(l.ctx, "task panicked", "error", result.Err, "stack", string(failure.stack))
+		log().ErrorContext(r.ctx, "task panicked", "error", result.Err, "stack", string(failure.stack))
 	}
-	planned, outcome := w.settler.plan(t, result, l.ctx.Err() != nil)
+	planned, outcome := w.settler.plan(t, result, r.cause())
 	held, err := p.settle(planned)
 	if err != nil && p.hard.Err() == nil {
 		// Nothing but its own content can be wrong with it now: keep at least that it failed.
-		log().ErrorContext(l.ctx, "task not settled as it ended", "error", err)
-		planned, outcome = w.settler.plan(t, Result{Err: err}, false)
+		log().ErrorContext(r.ctx, "task not settled as it ended", "error", err)
+		planned, outcome = w.settler.plan(t, Result{Err: err}, nil)
 		held, err = p.settle(planned)
 	}
 	switch {
 	case err != nil:
 		outcome = "lost"
-		log().ErrorContext(l.ctx, "task not settled", "error", err)
+		log().ErrorContext(r.ctx, "task not settled", "error", err)
 	case !held:
 		outcome = "stale"
 	case outcome == "dead":
-		log().ErrorContext(l.ctx, "task failed for good", "error", result.Err)
+		log().ErrorContext(r.ctx, "task failed for good", "error", result.Err)
 	case outcome == "retry":
-		log().WarnContext(l.ctx, "task failed and will be tried again", "error", result.Err)
+		log().WarnContext(r.ctx, "task failed and will be tried again", "error", result.Err)
 	}
 	w.Metrics.ended(t.Kind, outcome, took)
 }

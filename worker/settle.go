@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/boostress/boostress/fulfillment"
@@ -98,24 +97,29 @@ func (s *settler) write(ctx context.Context, tx *store.Tx, members []settlement,
 	return results, nil
 }
 
-// plan decides what a run's result means for its task, and names it for the metrics.
-func (s *settler) plan(t task.Task, result Result, interrupted bool) (settlement, string) {
+// plan decides what a run's result means for its task, and names it for the metrics. cause is why the run was interrupted;
+// nil: it was not.
+func (s *settler) plan(t task.Task, result Result, cause error) (settlement, string) {
+	if result.Err == nil {
+		return settlement{end: &store.TaskEnd{Task: t, State: task.Success, Result: result.Value}}, "success"
+	}
+	broke := breakdownOf(result.Err)
+	retry := store.TaskRetry{Task: t, Error: broke.Message, Class: broke.Class, Stack: broke.Stack}
+	end := store.TaskEnd{Task: t, State: task.Failure, Dead: true, Error: broke.Message, Class: broke.Class, Stack: broke.Stack}
 	var wanted *LaterError
 	switch {
-	case result.Err == nil:
-		return settlement{end: &store.TaskEnd{Task: t, State: task.Success, Result: result.Value}}, "success"
+	case errors.Is(cause, errRevoked) && !t.Kind.Owed():
+		end.State, end.Dead, end.Class, end.Error = task.Revoked, false, task.ErrorRevoked, task.RevokedMessage
+		return settlement{end: &end}, "revoked"
 	case errors.As(result.Err, &wanted) && (wanted.Free || t.Attempt < t.MaxAttempts):
-		retry := store.TaskRetry{Task: t, Error: wanted.Reason, Refund: wanted.Free}
+		retry.Error, retry.Refund = clean(wanted.Reason, longestError), wanted.Free
 		return settlement{retry: &later{retry, wanted.After}}, "later"
-	case interrupted:
-		retry := store.TaskRetry{Task: t, Error: "interrupted", Refund: true}
+	case cause != nil:
+		retry = store.TaskRetry{Task: t, Error: "interrupted", Refund: true}
 		return settlement{retry: &later{TaskRetry: retry}}, "interrupted"
 	case t.Attempt >= t.MaxAttempts || final(result.Err):
-		return settlement{end: &store.TaskEnd{
-			Task: t, State: task.Failure, Dead: true, Error: text(result.Err), Class: classOf(result.Err),
-		}}, "dead"
+		return settlement{end: &end}, "dead"
 	default:
-		retry := store.TaskRetry{Task: t, Error: text(result.Err), Class: classOf(result.Err)}
 		return settlement{retry: &later{retry, s.backoff.Wait(t.Attempt, rand.Float64())}}, "retry" //nolint:gosec // jitter
 	}
 }
@@ -124,24 +128,6 @@ func (s *settler) plan(t task.Task, result Result, interrupted bool) (settlement
 func final(err error) bool {
 	failed, known := errors.AsType[*FailedError](err)
 	return known && failed.Final
-}
-
-// classOf returns what is known of a failure; "": nothing.
-func classOf(err error) task.ErrorClass {
-	if failed, known := errors.AsType[*FailedError](err); known {
-		return failed.Class
-	}
-	return ""
-}
-
-// longestError is how much of an error is kept, in bytes.
-const longestError = 2000
-
-// text is what is kept of an error: what Postgres takes for text.
-func text(err error) string {
-	message := err.Error()
-	message = strings.ToValidUTF8(message[:min(len(message), longestError)], "")
-	return strings.ReplaceAll(message, "\x00", "")
 }
 
 // persist calls do until it succeeds, fails for good or ctx ends: a database that is away for a while must not lose what

@@ -13,7 +13,8 @@ import (
 
 // Upkeep is what has to be done from time to time besides announcing tasks; *fulfillment.Service does it.
 type Upkeep interface {
-	// Reap takes back the claims of workers that were silent for term and returns how many, at most limit.
+	// Reap takes back the claims of workers that were silent for term and returns how many, at most limit. Tasks whose
+	// end was asked for, and that nobody runs any more, end.
 	Reap(ctx context.Context, term time.Duration, limit int) (int, error)
 	// ApplyDeadlines ends orders whose deadline has passed and returns how many it looked at, at most limit.
 	ApplyDeadlines(ctx context.Context, limit int) (int, error)

@@ -66,6 +66,7 @@ type Worker struct {
 	brake   *brake
 	settler *settler
 	slots   map[task.Queue]*slots
+	runs    runs
 	running sync.WaitGroup
 }
 
@@ -132,6 +133,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer stop(nil)
 	var lives, pumps sync.WaitGroup
 	lives.Go(func() { w.lives.run(beating, hard) })
+	lives.Go(func() { w.heed(beating) })
 	pumps.Go(func() { w.brake.run(ctx) })
 	for queue := range w.slots {
 		p := &pump{worker: w, queue: queue, slots: w.slots[queue], hard: hard}
