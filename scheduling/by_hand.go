@@ -54,16 +54,22 @@ func begin(
 	if s.MaxRuns > 0 && s.Runs >= s.MaxRuns {
 		return nil, committed, fault(order.CodeConflict, fmt.Sprintf("has had all of its %d runs: raise maxRuns first", s.MaxRuns), "id")
 	}
-	live, err := tx.LiveTasks(ctx, s.ID)
+	all, err := tx.ScheduleLive(ctx, []uuid.UUID{s.ID})
 	if err != nil {
 		return nil, committed, err
 	}
+	live := all[s.ID]
 	if len(live) > 0 && (s.Overlap == schedule.OverlapSkip || s.Overlap == schedule.OverlapQueue) {
 		return nil, committed, fault(order.CodeConflict, "an earlier run is not over, and its runs may not overlap: wait for its end", "id")
 	}
 	if len(live) > 0 && s.Overlap == schedule.OverlapCancel {
-		if committed.Results, err = tx.RevokeRuns(ctx, s.ID, who.Actor); err != nil {
+		var left map[uuid.UUID]bool
+		committed.Results, left, err = tx.TaskRevokeSchedule(ctx, []uuid.UUID{s.ID}, who.Actor)
+		if err != nil {
 			return nil, committed, err
+		}
+		if left[s.ID] {
+			return nil, committed, fault(order.CodeConflict, "an earlier run is just beginning: try again", "id")
 		}
 	}
 	made, run := RunTask(s, tx.Now, s.Runs+1, tx.Now)
@@ -76,7 +82,7 @@ func begin(
 	}
 	s.Runs++
 	if s.MaxRuns > 0 && s.Runs >= s.MaxRuns {
-		s.NextAt, s.QueuedSlot, s.Awaits = nil, nil, nil
+		stop(s)
 	}
 	committed.Fired = []uuid.UUID{s.ID}
 	return &run, committed, tx.UpdateSchedule(ctx, s)

@@ -20,7 +20,7 @@ func (s *Service) Pause(ctx context.Context, who account.Principal, scheduleID u
 			return false, nil
 		}
 		found.Enabled = false
-		found.NextAt, found.QueuedSlot, found.Awaits = nil, nil, nil
+		stop(found)
 		return true, nil
 	})
 }
@@ -63,21 +63,26 @@ func (s *Service) change(
 	return changed, nil
 }
 
+// stop forgets when a schedule fires next, and what waited.
+func stop(s *schedule.Schedule) {
+	s.NextAt, s.QueuedSlot, s.Backlog, s.Awaits = nil, nil, false, nil
+}
+
 // plan sets when a schedule fires next, counted from now, and forgets what waited. One that begins after the end of its
 // runs waits for the run that is not over, if there is one.
 func plan(ctx context.Context, tx *store.Tx, s *schedule.Schedule) error {
-	s.NextAt, s.QueuedSlot, s.Awaits = nil, nil, nil
+	stop(s)
 	if s.MaxRuns > 0 && s.Runs >= s.MaxRuns {
 		return nil
 	}
 	first, ok := next(s.Rule, tx.Now)
 	if s.Rule.Kind == schedule.AfterCompletion && s.Runs > 0 {
-		live, err := tx.LiveTasks(ctx, s.ID)
+		live, err := tx.ScheduleLive(ctx, []uuid.UUID{s.ID})
 		if err != nil {
 			return err
 		}
-		if len(live) > 0 {
-			s.Awaits = &live[0]
+		if len(live[s.ID]) > 0 {
+			s.Awaits = &live[s.ID][0]
 			return nil
 		}
 		if first, ok, err = s.Rule.Next(tx.Now); err != nil {
@@ -102,7 +107,7 @@ func (s *Service) Delete(ctx context.Context, who account.Principal, scheduleID 
 		if deleted.System {
 			return forbidden("id", "belongs to the product: pause it instead")
 		}
-		if committed.Results, err = tx.RevokeWaiting(ctx, scheduleID); err != nil {
+		if committed.Results, err = tx.TaskRevokeWaiting(ctx, scheduleID); err != nil {
 			return err
 		}
 		if err := tx.DeleteSchedule(ctx, scheduleID); err != nil {

@@ -120,7 +120,8 @@ func (s *stand) exec(statement string, args ...any) {
 func one[T any](s *stand, query string, args ...any) T {
 	s.t.Helper()
 	var value T
-	must(s.t, s.pool.QueryRow(s.t.Context(), query, args...).Scan(&value))
+	ctx := context.WithoutCancel(s.t.Context()) // it may be asked while cleaning up
+	must(s.t, s.pool.QueryRow(ctx, query, args...).Scan(&value))
 	return value
 }
 

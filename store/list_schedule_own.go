@@ -35,7 +35,7 @@ func ownDefaults() map[string]string {
 		"arguments": "jsonb_build_object('orderId', o.id)", "system": "true", "starts_at": "NULL::timestamptz",
 		"ends_at": "NULL::timestamptz", "last_slot": "NULL::timestamptz", "created_at": "o.created_at", "updated_at": "o.updated_at",
 		"priority": "o.priority", "max_runs": none, "jitter_ms": none, "awaits": "NULL::uuid",
-		"queued_slot": "NULL::timestamptz", "skipped": none, "missed": none, "order_id": "o.id",
+		"queued_slot": "NULL::timestamptz", "backlog": "false", "skipped": none, "missed": none, "order_id": "o.id",
 		"created_by": "'system'", "test_mode": "o.test_mode",
 	}
 }

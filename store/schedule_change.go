@@ -40,7 +40,7 @@ func (t *Tx) UpdateSchedule(ctx context.Context, s *schedule.Schedule) error {
 	return domainError("update schedule", t.queries.ScheduleUpdate(ctx, db.ScheduleUpdateParams{
 		ID: s.ID, Name: s.Name, Rule: string(s.Rule.Kind), EveryMs: s.Rule.Every.Milliseconds(), Cron: s.Rule.Cron,
 		TimeZone: s.Rule.TimeZone, Arguments: s.Arguments, Enabled: s.Enabled, StartsAt: s.Rule.StartsAt, EndsAt: s.Rule.EndsAt,
-		NextAt: s.NextAt, QueuedSlot: s.QueuedSlot, Awaits: s.Awaits, Runs: s.Runs, Queue: s.Queue,
+		NextAt: s.NextAt, QueuedSlot: s.QueuedSlot, Backlog: s.Backlog, Awaits: s.Awaits, Runs: s.Runs, Queue: s.Queue,
 		Priority: int16(s.Priority), MaxRuns: s.MaxRuns, JitterMs: s.Jitter.Milliseconds(), Overlap: string(s.Overlap), //nolint:gosec // 0 to 9
 		Misfire: string(s.Misfire), MisfireLimit: int32(s.MisfireLimit), OrderID: s.OrderID, ProviderID: s.ProviderID, //nolint:gosec // at most 1,000
 		UpdatedAt: s.UpdatedAt,
@@ -52,25 +52,10 @@ func (t *Tx) DeleteSchedule(ctx context.Context, scheduleID uuid.UUID) error {
 	return domainError("delete schedule", t.queries.ScheduleDelete(ctx, scheduleID))
 }
 
-// LiveTasks lists the tasks of a schedule that wait or run, the oldest first.
-func (t *Tx) LiveTasks(ctx context.Context, scheduleID uuid.UUID) ([]uuid.UUID, error) {
-	live, err := t.queries.ScheduleTasks(ctx, scheduleID)
-	return live, domainError("read tasks of schedule", err)
-}
-
-// RevokeWaiting revokes the tasks of a schedule that wait, and returns their records.
-func (t *Tx) RevokeWaiting(ctx context.Context, scheduleID uuid.UUID) ([]task.Task, error) {
-	list, err := t.queries.ScheduleTaskRevoke(ctx, t.Now, scheduleID)
+// TaskRevokeWaiting revokes the tasks of a schedule that wait, and returns their records.
+func (t *Tx) TaskRevokeWaiting(ctx context.Context, scheduleID uuid.UUID) ([]task.Task, error) {
+	list, err := t.queries.ScheduleRevoke(ctx, t.Now, []uuid.UUID{scheduleID})
 	return column(list, taskResultOf), domainError("revoke tasks of schedule", err)
-}
-
-// RevokeRuns is RevokeWaiting that also has end what runs, for somebody.
-func (t *Tx) RevokeRuns(ctx context.Context, scheduleID uuid.UUID, actor string) ([]task.Task, error) {
-	revoked, err := t.RevokeWaiting(ctx, scheduleID)
-	if err != nil {
-		return nil, err
-	}
-	return revoked, domainError("interrupt tasks of schedule", t.queries.ScheduleTaskInterrupt(ctx, actor, t.Now, scheduleID))
 }
 
 // InsertRun keeps a run of a locked schedule.

@@ -12,7 +12,7 @@ SELECT * FROM schedules WHERE account_id = $1 AND id = $2 FOR UPDATE;
 -- name: ScheduleUpdate :exec
 UPDATE schedules SET name = @name, rule = @rule, every_ms = @every_ms, cron = @cron, time_zone = @time_zone,
     arguments = @arguments, enabled = @enabled, starts_at = sqlc.narg('starts_at'), ends_at = sqlc.narg('ends_at'),
-    next_at = sqlc.narg('next_at'), queued_slot = sqlc.narg('queued_slot'), awaits = sqlc.narg('awaits'), runs = @runs,
+    next_at = sqlc.narg('next_at'), queued_slot = sqlc.narg('queued_slot'), backlog = @backlog, awaits = sqlc.narg('awaits'), runs = @runs,
     queue = @queue, priority = @priority, max_runs = @max_runs, jitter_ms = @jitter_ms, overlap = @overlap,
     misfire = @misfire, misfire_limit = @misfire_limit, order_id = sqlc.narg('order_id'),
     provider_id = sqlc.narg('provider_id'), updated_at = @updated_at
@@ -20,35 +20,6 @@ WHERE id = @id;
 
 -- name: ScheduleDelete :exec
 DELETE FROM schedules WHERE id = $1;
-
--- name: ScheduleTasks :many
--- Those that wait or run, in the order of their making.
-SELECT id FROM tasks WHERE schedule_id = @schedule_id::uuid ORDER BY id;
-
--- name: ScheduleTaskRevoke :many
--- Those that wait. What is locked is being claimed, and counts as running.
-WITH revoked AS (
-    DELETE FROM tasks t WHERE t.id = ANY(ARRAY(
-        SELECT w.id FROM tasks w WHERE w.schedule_id = @schedule_id::uuid AND w.claim_token IS NULL
-        ORDER BY w.id FOR UPDATE SKIP LOCKED))
-    RETURNING t.*
-)
-INSERT INTO task_results (id, account_id, kind, name, queue, priority, state, arguments, error, error_class, error_stack,
-    order_id, fulfillment_id, provider_id, schedule_id, trace_id, attempt, max_attempts, due_at, enqueued_at, started_at,
-    finished_at)
-SELECT id, account_id, kind, name, queue, priority, 'REVOKED', arguments, last_error, error_class, error_stack, order_id,
-    fulfillment_id, provider_id, schedule_id, trace_id, attempt, max_attempts, due_at, enqueued_at, started_at,
-    @now::timestamptz
-FROM revoked
-RETURNING *;
-
--- name: ScheduleTaskInterrupt :exec
--- Those that run are to end.
-INSERT INTO task_revocations (task_id, claim_token, asked_by, asked_at)
-SELECT t.id, t.claim_token, @asked_by::text, @now::timestamptz
-FROM tasks t WHERE t.schedule_id = @schedule_id::uuid AND t.claim_token IS NOT NULL
-ORDER BY t.id
-ON CONFLICT ON CONSTRAINT task_revocations_pkey DO UPDATE SET claim_token = EXCLUDED.claim_token;
 
 -- name: ScheduleRunInsert :exec
 INSERT INTO schedule_slots (schedule_id, slot, task_id, fired_at, number, by_hand)

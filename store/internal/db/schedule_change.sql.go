@@ -280,119 +280,14 @@ func (q *Queries) ScheduleTaskAdopt(ctx context.Context, uniqueKey string, more 
 	return result.RowsAffected(), nil
 }
 
-const scheduleTaskInterrupt = `-- name: ScheduleTaskInterrupt :exec
-INSERT INTO task_revocations (task_id, claim_token, asked_by, asked_at)
-SELECT t.id, t.claim_token, $1::text, $2::timestamptz
-FROM tasks t WHERE t.schedule_id = $3::uuid AND t.claim_token IS NOT NULL
-ORDER BY t.id
-ON CONFLICT ON CONSTRAINT task_revocations_pkey DO UPDATE SET claim_token = EXCLUDED.claim_token
-`
-
-// Those that run are to end.
-func (q *Queries) ScheduleTaskInterrupt(ctx context.Context, askedBy string, now time.Time, scheduleID uuid.UUID) error {
-	_, err := q.db.Exec(ctx, scheduleTaskInterrupt, askedBy, now, scheduleID)
-	return err
-}
-
-const scheduleTaskRevoke = `-- name: ScheduleTaskRevoke :many
-WITH revoked AS (
-    DELETE FROM tasks t WHERE t.id = ANY(ARRAY(
-        SELECT w.id FROM tasks w WHERE w.schedule_id = $2::uuid AND w.claim_token IS NULL
-        ORDER BY w.id FOR UPDATE SKIP LOCKED))
-    RETURNING t.id, t.account_id, t.kind, t.queue, t.priority, t.state, t.arguments, t.order_id, t.fulfillment_id, t.provider_id, t.schedule_id, t.unique_key, t.due_at, t.announced_at, t.parked, t.attempt, t.max_attempts, t.worker_id, t.claim_token, t.last_error, t.enqueued_at, t.started_at, t.name, t.trace_id, t.error_class, t.error_stack
-)
-INSERT INTO task_results (id, account_id, kind, name, queue, priority, state, arguments, error, error_class, error_stack,
-    order_id, fulfillment_id, provider_id, schedule_id, trace_id, attempt, max_attempts, due_at, enqueued_at, started_at,
-    finished_at)
-SELECT id, account_id, kind, name, queue, priority, 'REVOKED', arguments, last_error, error_class, error_stack, order_id,
-    fulfillment_id, provider_id, schedule_id, trace_id, attempt, max_attempts, due_at, enqueued_at, started_at,
-    $1::timestamptz
-FROM revoked
-RETURNING id, account_id, kind, name, queue, priority, state, dead, arguments, result, error, error_class, error_stack, order_id, fulfillment_id, provider_id, schedule_id, worker_id, trace_id, attempt, max_attempts, due_at, enqueued_at, started_at, finished_at, waiting_us, running_us
-`
-
-// Those that wait. What is locked is being claimed, and counts as running.
-func (q *Queries) ScheduleTaskRevoke(ctx context.Context, now time.Time, scheduleID uuid.UUID) ([]TaskResult, error) {
-	rows, err := q.db.Query(ctx, scheduleTaskRevoke, now, scheduleID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []TaskResult
-	for rows.Next() {
-		var i TaskResult
-		if err := rows.Scan(
-			&i.ID,
-			&i.AccountID,
-			&i.Kind,
-			&i.Name,
-			&i.Queue,
-			&i.Priority,
-			&i.State,
-			&i.Dead,
-			&i.Arguments,
-			&i.Result,
-			&i.Error,
-			&i.ErrorClass,
-			&i.ErrorStack,
-			&i.OrderID,
-			&i.FulfillmentID,
-			&i.ProviderID,
-			&i.ScheduleID,
-			&i.WorkerID,
-			&i.TraceID,
-			&i.Attempt,
-			&i.MaxAttempts,
-			&i.DueAt,
-			&i.EnqueuedAt,
-			&i.StartedAt,
-			&i.FinishedAt,
-			&i.WaitingUs,
-			&i.RunningUs,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const scheduleTasks = `-- name: ScheduleTasks :many
-SELECT id FROM tasks WHERE schedule_id = $1::uuid ORDER BY id
-`
-
-// Those that wait or run, in the order of their making.
-func (q *Queries) ScheduleTasks(ctx context.Context, scheduleID uuid.UUID) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, scheduleTasks, scheduleID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []uuid.UUID
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const scheduleUpdate = `-- name: ScheduleUpdate :exec
 UPDATE schedules SET name = $1, rule = $2, every_ms = $3, cron = $4, time_zone = $5,
     arguments = $6, enabled = $7, starts_at = $8, ends_at = $9,
-    next_at = $10, queued_slot = $11, awaits = $12, runs = $13,
-    queue = $14, priority = $15, max_runs = $16, jitter_ms = $17, overlap = $18,
-    misfire = $19, misfire_limit = $20, order_id = $21,
-    provider_id = $22, updated_at = $23
-WHERE id = $24
+    next_at = $10, queued_slot = $11, backlog = $12, awaits = $13, runs = $14,
+    queue = $15, priority = $16, max_runs = $17, jitter_ms = $18, overlap = $19,
+    misfire = $20, misfire_limit = $21, order_id = $22,
+    provider_id = $23, updated_at = $24
+WHERE id = $25
 `
 
 type ScheduleUpdateParams struct {
@@ -407,6 +302,7 @@ type ScheduleUpdateParams struct {
 	EndsAt       *time.Time
 	NextAt       *time.Time
 	QueuedSlot   *time.Time
+	Backlog      bool
 	Awaits       *uuid.UUID
 	Runs         int64
 	Queue        string
@@ -435,6 +331,7 @@ func (q *Queries) ScheduleUpdate(ctx context.Context, arg ScheduleUpdateParams) 
 		arg.EndsAt,
 		arg.NextAt,
 		arg.QueuedSlot,
+		arg.Backlog,
 		arg.Awaits,
 		arg.Runs,
 		arg.Queue,
