@@ -92,7 +92,7 @@ WITH RECURSIVE accounts AS (
     SELECT p.id, p.turn FROM room r CROSS JOIN LATERAL (
         SELECT x.id, row_number() OVER (ORDER BY x.priority DESC, x.due_at, x.id) AS turn FROM (
             SELECT t.id, t.priority, t.due_at FROM tasks t
-            WHERE t.queue = $1 AND t.account_id = r.account_id AND t.parked
+            WHERE t.queue = $1 AND t.account_id = r.account_id AND t.parked AND t.priority <= $5
             ORDER BY t.priority DESC, t.due_at, t.id
             LIMIT LEAST(r.count, 1 + $4::int / (SELECT count(*) FROM room)) FOR UPDATE SKIP LOCKED) x) p
     ORDER BY p.turn, p.id LIMIT $4::int
@@ -101,15 +101,15 @@ UPDATE tasks t SET announced_at = now(), parked = false
 FROM next, (SELECT set_config('synchronous_commit', 'off', true)) relaxed WHERE t.id = next.id
 RETURNING t.id, t.priority, t.announced_at, next.turn`
 
-// TaskUnpark announces parked tasks, account by account in turn, at most limit tasks, until each account has enough
-// waiting in the lists. It returns, in turn, what is to be pushed after this call.
-func (s *Store) TaskUnpark(ctx context.Context, queue task.Queue, marks Marks, enough, limit int) ([]task.Task, error) {
+// TaskUnpark announces parked tasks of a priority or a lower one, account by account in turn, at most limit tasks, until
+// each account has enough waiting in the lists. It returns, in turn, what is to be pushed after this call.
+func (s *Store) TaskUnpark(ctx context.Context, queue task.Queue, marks Marks, priority, enough, limit int) ([]task.Task, error) {
 	type parked struct {
 		task.Task
 
 		turn int64
 	}
-	rows, err := s.pool.Query(ctx, taskUnpark, string(queue), marks.columns(), enough, limit)
+	rows, err := s.pool.Query(ctx, taskUnpark, string(queue), marks.columns(), enough, limit, priority)
 	if err != nil {
 		return nil, domainError("unpark tasks", err)
 	}

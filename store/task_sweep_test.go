@@ -80,7 +80,7 @@ func TestCrowdedAccountsTakeTurns(t *testing.T) {
 	}
 	unpark := func() (accounts []int) {
 		t.Helper()
-		list, err := st.TaskUnpark(t.Context(), queue, store.Marks{}, enough, 12)
+		list, err := st.TaskUnpark(t.Context(), queue, store.Marks{}, task.MaxPriority, enough, 12)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +152,7 @@ func TestCrowdedAccountsLostTasksAreParked(t *testing.T) {
 	if len(lost) != 1 || lost[0].ID != stored[1].ID {
 		t.Errorf("announced %v, want only the other account's", lost)
 	}
-	list, err := st.TaskUnpark(t.Context(), queue, store.Marks{}, 1000, 1000)
+	list, err := st.TaskUnpark(t.Context(), queue, store.Marks{}, task.MaxPriority, 1000, 1000)
 	if err != nil || len(list) != 1 || list[0].ID != stored[0].ID {
 		t.Errorf("unparked %v, %v", list, err)
 	}
@@ -169,14 +169,18 @@ func TestUnparkGoesByPriority(t *testing.T) {
 		want = append(want, one[0].ID)
 	}
 	slices.Reverse(want)
-	list, err := st.TaskUnpark(t.Context(), queue, store.Marks{}, 1000, 1000)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var got []uuid.UUID
-	for _, one := range list {
-		got = append(got, one.ID)
+	for _, priority := range []int{task.MaxPriority, 1} {
+		execute(t, st, "UPDATE tasks SET parked = true")
+		list, err := st.TaskUnpark(t.Context(), queue, store.Marks{}, priority, 1000, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range list {
+			got = append(got, one.ID)
+		}
 	}
+	want = append(want, want[3:]...) // those of 1 and lower
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("unparked (-want +got):\n%s", diff)
 	}
@@ -324,7 +328,7 @@ func TestCrowdEndsWhileFewAreAdded(t *testing.T) {
 	if !crowd() {
 		t.Error("an account of which much is parked is crowded no more")
 	}
-	if _, err := st.TaskUnpark(t.Context(), queue, store.Marks{}, enough*2, 1); err != nil {
+	if _, err := st.TaskUnpark(t.Context(), queue, store.Marks{}, task.MaxPriority, enough*2, 1); err != nil {
 		t.Fatal(err)
 	}
 	claim(t, st, register(t, st), query[uuid.UUID](t, st, "SELECT id FROM tasks WHERE NOT parked AND claim_token IS NULL")...)

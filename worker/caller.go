@@ -36,6 +36,7 @@ type caller struct {
 	backlog   bool          // the last look left more behind
 	crowds    bool          // accounts are crowded
 	failing   bool          // the last tick did
+	turns     turns         // of looks at what is parked
 }
 
 func (c *caller) run(ctx context.Context) {
@@ -110,7 +111,11 @@ func (c *caller) announce(ctx context.Context, marks store.Marks) error {
 	if err != nil {
 		return err
 	}
-	parked, err := s.Store.TaskUnpark(ctx, c.queue, marks, enough, callLimit)
+	priority := c.turns.next()
+	parked, err := s.Store.TaskUnpark(ctx, c.queue, marks, priority, enough, callLimit)
+	if err == nil && len(parked) == 0 && priority < task.MaxPriority {
+		parked, err = s.Store.TaskUnpark(ctx, c.queue, marks, task.MaxPriority, enough, callLimit)
+	}
 	c.backlog = full || len(parked) > 0
 	// Both have committed: a worker that met a row that is still locked would forget its id. Whatever is not pushed now
 	// counts as lost in two seconds.

@@ -17,7 +17,6 @@ import (
 const (
 	mostClaims   = 100 // tasks in one claim
 	popWait      = time.Second
-	shareOfLow   = 8 // every so manyth pop begins at another priority than the highest
 	directLeast  = 250 * time.Millisecond
 	directMost   = time.Second
 	unknownDelay = time.Minute // until a kind that this build can't run is tried again, elsewhere perhaps
@@ -33,7 +32,7 @@ type pump struct {
 	away    bool      // Redis is: tasks are claimed directly
 	hungry  bool      // the last direct claim left more behind
 	askedAt time.Time // when Redis was last asked whether it is back
-	pops    int       // so far
+	turns   turns     // of pops
 }
 
 // run claims and starts tasks until ctx ends.
@@ -71,7 +70,7 @@ func (p *pump) take(ctx context.Context, l *life, most int) ([]task.Task, error)
 		return p.takeDue(ctx, l, most)
 	}
 	w := p.worker
-	taken, err := w.Lists.pop(ctx, p.queue, p.turn(), most, popWait)
+	taken, err := w.Lists.pop(ctx, p.queue, p.turns.next(), most, popWait)
 	if err != nil && !errors.Is(err, errEntry) {
 		if ctx.Err() == nil {
 			p.away, p.hungry = true, true
@@ -91,16 +90,6 @@ func (p *pump) take(ctx context.Context, l *life, most int) ([]task.Task, error)
 		return nil, w.Lists.putBack(ctx, taken) // that is why nothing was claimed
 	}
 	return tasks, err
-}
-
-// turn returns the priority at which a pop begins: the highest, but now and then another one, each in its turn. So
-// whatever waits is served in the end, however much of a higher priority comes.
-func (p *pump) turn() int {
-	p.pops++
-	if p.pops%shareOfLow != 0 {
-		return task.MaxPriority
-	}
-	return p.pops / shareOfLow % task.MaxPriority
 }
 
 // back asks, not too often, whether Redis is there again.
