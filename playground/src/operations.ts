@@ -5,6 +5,7 @@ import orderChanged from "./operations/orderChanged.graphql?raw";
 import orders from "./operations/orders.graphql?raw";
 import ordersChanged from "./operations/ordersChanged.graphql?raw";
 import providers from "./operations/providers.graphql?raw";
+import queues from "./operations/queues.graphql?raw";
 import simulateRouting from "./operations/simulateRouting.graphql?raw";
 import statistics from "./operations/statistics.graphql?raw";
 import taskResults from "./operations/taskResults.graphql?raw";
@@ -19,6 +20,7 @@ export const operations = [
   providers,
   simulateRouting,
   taskResults,
+  queues,
   ordersChanged,
   statistics,
 ].map((query) => ({ query }));
