@@ -186,7 +186,8 @@ func (s *scene) play() {
 	schedule, ran := id.New(id.Schedule), id.New(id.Task)
 	for statement, args := range map[string][]any{
 		`INSERT INTO schedule_slots (schedule_id, slot, task_id, fired_at, number) VALUES ($1, now(), $2, now(), 1)`: {schedule, ran},
-		`INSERT INTO schedules (id, account_id, name, rule, every_ms, task_kind, created_at, awaits, next_at, enabled, queued_slot, system, updated_at)
+		`INSERT INTO schedules (id, account_id, name, rule, every_ms, task_kind, created_at, awaits, next_at, enabled, queued_slot, system,
+			updated_at)
 			SELECT $1, $2, 'waits', 'INTERVAL', 60000, 'RETENTION', n, gen_random_uuid(), n, true, n, false, n FROM now() n`: {
 			id.New(id.Schedule), s.who.AccountID,
 		},

@@ -23,9 +23,10 @@ func Transient(err error) bool {
 		return errors.As(err, &network) || errors.As(err, &connecting) || pgconn.SafeToRetry(err) ||
 			errors.Is(err, context.DeadlineExceeded) || brokenConnection(err)
 	}
-	// Connection, transaction rollback, insufficient resources, operator intervention, system error.
-	for _, class := range []string{"08", "40", "53", "57", "58"} {
-		if strings.HasPrefix(refused.Code, class) {
+	// Connection, a transaction in which nothing was done for too long, transaction rollback, insufficient resources, operator
+	// intervention, system error.
+	for _, classOrCode := range []string{"08", "25P03", "40", "53", "57", "58"} {
+		if strings.HasPrefix(refused.Code, classOrCode) {
 			return true
 		}
 	}
