@@ -163,5 +163,3 @@ func userErrorsAt(err error, target string) (faults []*order.Fault, ok bool) {
 	}
 	return faults, true
 }
-
-var errUnbuilt = refuse(codeInternal, "not built")

@@ -42,6 +42,11 @@ func TestStatementsDontGrowWithTheList(t *testing.T) {
 		"statistics": {`{ statistics { countedAt orders { count } queues { name depth slots } tasks(window: DAYS_30) { total { finished }
 				queues { queue } kinds { kind } points { at finished } providers { provider { name } figures { finished } } } } }`, 5},
 		"queues and workers": {`{ queues { name depth slots isPaused } workers { host state } }`, 2},
+		"schedules": {`{ schedules(first: 100) { totalCount nodes { name nextRuns order { reference } provider { name }
+			lastRun { number task { state order { reference } } }
+			runs(first: 1) { totalCount nodes { number schedule { name } task { state schedule { name } } } } } } }`, 13},
+		"orders' own schedules": {`{ orders(first: 100) { nodes { schedules { name nextRuns provider { name } order { reference } runs {
+			nodes { number } } lastRun { number } } } } }`, 6},
 		"bulk operations": {`{ bulkOperations(first: 100) { totalCount nodes { state rows { totalCount nodes { code
 			target { id } } } failures: rows(filter: {outcome: [FAILED]}) { nodes { message } } } } }`, 7},
 		"events": {`{ events(first: 100) { totalCount nodes { cursor order { reference destination { name } fulfillments { nodes { id } } }

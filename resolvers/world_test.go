@@ -130,7 +130,22 @@ func (w world) order(b *pgx.Batch, o int) {
 				"createdBy": "key:shop", "createdAt": "2026-03-04T05:06:07Z", "updatedAt": "2026-03-04T05:06:07Z"}`, o))
 	}
 	w.tasks(b, o)
+	w.schedule(b, o)
 	w.bulk(b, o)
+}
+
+// schedule is one about the order, with two runs, of which the first has become a task.
+func (w world) schedule(b *pgx.Batch, o int) {
+	b.Queue(`INSERT INTO schedules (id, account_id, name, rule, cron, time_zone, task_kind, arguments, order_id, provider_id, overlap,
+			created_by, next_at, runs, created_at, updated_at)
+		VALUES ($1, $2, $3, 'CRON', '0 9 * * MON', 'Europe/Berlin', 'PROCESS_ORDER', $4, $5, $6, 'ALLOW', 'user:admin', '2099-01-05T08:00:00Z', 2,
+			$7, $7)`,
+		w.id(id.Schedule, o+1), accountID(w.account), fmt.Sprintf("hurry %03d", o), fmt.Sprintf(`{"orderId": %q}`, w.id(id.Order, o)),
+		w.id(id.Order, o), w.id(id.Provider, o%w.providers), w.at(o))
+	for n, taskID := range []uuid.UUID{w.id(id.Task, 2*o+1), w.id(id.Task, 1_000_000+o)} {
+		b.Queue(`INSERT INTO schedule_slots (schedule_id, slot, task_id, fired_at, number, by_hand) VALUES ($1, $2, $3, $2, $4, $5)`,
+			w.id(id.Schedule, o+1), w.at(o+n), taskID, n+1, n == 1)
+	}
 }
 
 func (w world) bulk(b *pgx.Batch, o int) {
@@ -156,8 +171,8 @@ func finished(status string, at time.Time) *time.Time {
 func (w world) fulfillment(b *pgx.Batch, o, f int) {
 	provider := f % w.providers
 	b.Queue(`INSERT INTO fulfillments (id, account_id, order_id, line_id, provider_id, offer_id, quantity, delivered, status, unit_price,
-			currency, reserved, charged, external_id, external_status, attention, created_at, updated_at, submitted_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 'SUBMITTED', 1.125, 'EUR', 2.25, 0, $8, 'in-print', $9, $10, $10, $10)`,
+			currency, reserved, charged, external_id, external_status, attention, next_poll_at, created_at, updated_at, submitted_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 'SUBMITTED', 1.125, 'EUR', 2.25, 0, $8, 'in-print', $9, '2099-01-01', $10, $10, $10)`,
 		w.id(id.Fulfillment, f), accountID(w.account), w.id(id.Order, o), w.id(id.Line, f), w.id(id.Provider, provider),
 		w.id(id.Offer, 2*provider), f%2+1, fmt.Sprintf("ext-%d", f), []string{"", "look"}[(f+1)%2], w.at(o))
 	b.Queue(`INSERT INTO fulfillment_results (id, account_id, fulfillment_id, external_id, kind, label, value, url, carrier, created_at,
