@@ -54,12 +54,13 @@ func fillRecord(t testing.TB, st testStore, accounts []uuid.UUID, since time.Tim
 	const minted = `(lpad(to_hex((extract(epoch FROM enqueued_at + skew) * 1000)::bigint), 12, '0') ||
 		'7' || substr(md5(n::text || random()), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid`
 	execute(t, st, `INSERT INTO task_results (id, account_id, kind, queue, priority, state, error_class, provider_id, attempt, max_attempts,
-			due_at, enqueued_at, started_at, finished_at)
+			enqueued_at, due_at, started_at, finished_at)
 		SELECT `+minted+`, account_id, kind, queue, 0, state, CASE WHEN state = 'FAILURE' THEN ('{STORE,TIMEOUT}'::text[])[1 + n % 2] ELSE '' END,
-			provider_id, 1, 25, enqueued_at, enqueued_at, CASE WHEN n % 11 > 0 THEN enqueued_at + waited END, enqueued_at + waited + ran
+			provider_id, 1, 25, enqueued_at, enqueued_at + '0 s', CASE WHEN n % 11 > 0 THEN enqueued_at + waited END, enqueued_at + waited + ran
 		FROM `+random, accounts, since, span.Seconds(), count)
 	execute(t, st, `INSERT INTO tasks (id, account_id, kind, queue, provider_id, due_at, enqueued_at)
-		SELECT `+minted+`, account_id, kind, queue, provider_id, enqueued_at, enqueued_at FROM `+random, accounts, since, span.Seconds(), count/10)
+		SELECT `+minted+`, account_id, kind, queue, provider_id, enqueued_at + '0 s', enqueued_at FROM `+random,
+		accounts, since, span.Seconds(), count/10)
 }
 
 // Whatever is counted is what the record says, in each step and for each window: all of it, once, and nobody else's.
@@ -86,7 +87,10 @@ func TestRollupsEqualTheRecord(t *testing.T) {
 		compareStep(t, st, step, marks[i])
 	}
 	for _, w := range []task.Window{
-		{Part: 10 * time.Second, Parts: 6}, {Part: time.Minute, Parts: 60}, {Part: time.Hour, Parts: 24}, {Part: 3 * time.Hour, Parts: 56},
+		{Part: 10 * time.Second, Parts: 6},
+		{Part: time.Minute, Parts: 60},
+		{Part: time.Hour, Parts: 24},
+		{Part: 3 * time.Hour, Parts: 56},
 		{Part: 24 * time.Hour, Parts: 30},
 	} {
 		got, err := st.TaskStatistics(t.Context(), mine, w, marks)
@@ -171,17 +175,17 @@ func TestRollupsCountOnce(t *testing.T) {
 	worker := register(t, st)
 	execute(t, st, "UPDATE rollup_marks SET until = date_trunc('day', now(), 'UTC')")
 	rollAll(t, st, time.Now().Add(-time.Minute))
-	ctx, stop := context.WithTimeout(t.Context(), 14*time.Second)
-	defer stop()
+	done := make(chan struct{})
+	defer time.AfterFunc(14*time.Second, func() { close(done) }).Stop()
 	var working, rolling sync.WaitGroup
 	for range 3 {
-		working.Go(func() { finishTasks(t, st, one, worker, ctx.Done()) })
+		working.Go(func() { finishTasks(t, st, one, worker, done) })
 	}
 	for range 3 {
 		rolling.Go(func() {
-			for ctx.Err() == nil {
+			for !linger(done, 50*time.Millisecond) {
 				// Some are ended in the middle.
-				trying, cancel := context.WithTimeout(ctx, time.Duration(10+rand.IntN(500))*time.Millisecond) //nolint:gosec // a test
+				trying, cancel := context.WithTimeout(t.Context(), time.Duration(10+rand.IntN(500))*time.Millisecond)
 				bound, _, err := st.RollupBound(trying)
 				for step := range task.Steps() {
 					if err == nil {
@@ -189,7 +193,6 @@ func TestRollupsCountOnce(t *testing.T) {
 					}
 				}
 				cancel()
-				linger(ctx.Done(), 50*time.Millisecond)
 			}
 		})
 	}
@@ -214,18 +217,14 @@ func TestRollupsCountOnce(t *testing.T) {
 // finishTasks makes and finishes tasks, now and then by a slow transaction, until done.
 func finishTasks(t *testing.T, st testStore, account, worker uuid.UUID, done <-chan struct{}) {
 	t.Helper()
-	for round := 0; ; round++ {
-		select {
-		case <-done:
-			return
-		default:
-		}
+	ctx := t.Context()
+	for round := 0; !linger(done, 0); round++ {
 		made := newTask(func(n *task.Task) { n.AccountID = account })
 		write(t, st, func(tx *store.Tx) error {
-			_, err := tx.TaskInsert(t.Context(), []task.Task{made})
+			_, err := tx.TaskInsert(ctx, []task.Task{made})
 			return err
 		})
-		if alive, err := st.WorkerBeat(t.Context(), worker, 1, term); !alive || err != nil {
+		if alive, err := st.WorkerBeat(ctx, worker, 1, term); !alive || err != nil {
 			t.Errorf("the worker is not alive: %v", err)
 			return
 		}
@@ -234,18 +233,21 @@ func finishTasks(t *testing.T, st testStore, account, worker uuid.UUID, done <-c
 			if round%50 == 0 {
 				linger(done, 3*time.Second)
 			}
-			_, err := tx.TaskFinish(t.Context(), []store.TaskEnd{{Task: claimed[0], State: task.Success}})
+			_, err := tx.TaskFinish(ctx, []store.TaskEnd{{Task: claimed[0], State: task.Success}})
 			return err
 		})
 	}
 }
 
-func linger(done <-chan struct{}, while time.Duration) {
+// linger lets a while pass, and reports whether all is done.
+func linger(done <-chan struct{}, while time.Duration) bool {
 	timer := time.NewTimer(while)
 	defer timer.Stop()
 	select {
 	case <-done:
+		return true
 	case <-timer.C:
+		return false
 	}
 }
 

@@ -69,7 +69,7 @@ func TestEmptyHistogramHasNoPercentiles(t *testing.T) {
 // Histograms that are written down and added are what all of it would be.
 func TestHistogramsAdd(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(1, 2))
 	var whole, sum task.Histogram
 	for range 20 {
 		var part task.Histogram

@@ -26,8 +26,13 @@ func TestPieces(t *testing.T) {
 	t.Parallel()
 	day := 24 * time.Hour
 	windows := []task.Window{
-		{Part: 10 * time.Second, Parts: 6}, {Part: 30 * time.Second, Parts: 30}, {Part: time.Minute, Parts: 60},
-		{Part: 6 * time.Minute, Parts: 60}, {Part: time.Hour, Parts: 24}, {Part: 3 * time.Hour, Parts: 56}, {Part: day, Parts: 30},
+		{Part: 10 * time.Second, Parts: 6},
+		{Part: 30 * time.Second, Parts: 30},
+		{Part: time.Minute, Parts: 60},
+		{Part: 6 * time.Minute, Parts: 60},
+		{Part: time.Hour, Parts: 24},
+		{Part: 3 * time.Hour, Parts: 56},
+		{Part: day, Parts: 30},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		w := rapid.SampledFrom(windows).Draw(t, "window")

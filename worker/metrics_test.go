@@ -30,6 +30,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		newTask(func(n *task.Task) { n.Priority, n.MaxAttempts = 9, 1 }),
 		newTask(func(n *task.Task) { n.DueAt = time.Now().Add(time.Hour) }))...)
 	e.execute("UPDATE tasks SET announced_at = NULL WHERE due_at <= now()")
+	e.pauseQueue(task.QueueStatus)
 	// Only now: it would count as lost what a busy machine leaves as it is for long.
 	e.sweeper(func(o *worker.SweeperOptions) { o.Metrics, o.Every = metrics, 100*time.Millisecond })
 	e.finished(task.Success, 3)
@@ -45,6 +46,9 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		`boostress_queue_tasks{queue="dispatch",state="delayed"} 1`,
 		`boostress_queue_tasks{queue="dispatch",state="waiting"} 0`,
 		`boostress_sweeper_leading 1`,
+		`boostress_queue_paused{queue="dispatch"} 0`,
+		`boostress_queue_paused{queue="status"} 1`,
+		`boostress_worker_draining 0`,
 	} {
 		testkit.Eventually(t, patience, "metrics show "+want, func() bool { return strings.Contains(gather(t, registry), want+"\n") })
 	}
