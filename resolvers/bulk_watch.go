@@ -25,7 +25,7 @@ func (s subscription) BulkOperationProgressed(ctx context.Context, id uuid.UUID)
 		return nil, err
 	}
 	changed, deaf := s.options.Live.Watch(id)
-	shared, leave := s.progress.watch(id)
+	shared, leave := s.progress.watch(ofAccount{principal.AccountID, id})
 	source := &bulkSource{
 		root: s.Root, accountID: principal.AccountID, id: id, changed: changed, shared: shared,
 		ticker: time.NewTicker(bulkLook), leave: func() { deaf(); leave() },
@@ -101,7 +101,7 @@ func (b *bulkSource) read(ctx context.Context, since time.Time) (*order.BulkOper
 		found, err := b.root.options.Store.BulkOperations(ctx, b.accountID, []uuid.UUID{b.id})
 		return found[b.id], err
 	})
-	if err == nil && (found == nil || found.AccountID != b.accountID) {
+	if err == nil && found == nil {
 		err = fmt.Errorf("bulk operation %s: %w", b.id, order.ErrNotFound)
 	}
 	return found, err

@@ -50,7 +50,7 @@ type Root struct {
 	figures  *otter.Cache[figuresKey, *graph.TaskStatistics]
 	watched  sharing[ofAccount, seenProvider]
 	fired    sharing[ofAccount, int64] // runs, by schedule
-	progress sharing[uuid.UUID, *order.BulkOperation]
+	progress sharing[ofAccount, *order.BulkOperation]
 }
 
 const (

@@ -201,3 +201,35 @@ func TestTaskRevoke(t *testing.T) {
 		t.Errorf("%d tasks are left, want the running one and the one of another kind", len(left))
 	}
 }
+
+// Nothing of a paused queue is claimed, and nothing by a worker that is to be drained: not by ids, and not without.
+func TestClaimsThatAreHeld(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	free, drained := register(t, st), register(t, st)
+	write(t, st, func(tx *store.Tx) error { return tx.DrainWorker(t.Context(), drained) })
+	due := insertTasks(t, st, newTask(nil), newTask(nil))
+	execute(t, st, "UPDATE tasks SET parked = true WHERE id = $1", due[1].ID)
+	claims := func(worker uuid.UUID) int {
+		t.Helper()
+		direct, err := st.TaskClaimDue(t.Context(), worker, term, queue, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(direct) + len(claim(t, st, worker, due[0].ID, due[1].ID))
+	}
+	if got := claims(drained); got > 0 {
+		t.Errorf("a drained worker claims %d tasks", got)
+	}
+	pauseQueue(t, st)
+	if got := claims(free); got > 0 {
+		t.Errorf("%d tasks of a paused queue are claimed", got)
+	}
+	write(t, st, func(tx *store.Tx) error {
+		_, err := tx.ResumeQueue(t.Context(), queue)
+		return err
+	})
+	if got := claims(free); got != 2 {
+		t.Errorf("%d tasks are claimed, want both", got)
+	}
+}
