@@ -145,7 +145,7 @@ func (e *expression) inDay(hour, minute int) (time.Duration, bool) {
 // that a switch repeats at its first coming. Where they are a star, what the clock shows is all that counts.
 func (e *expression) next(after time.Time, zone *time.Location) time.Time {
 	for at := after.In(zone); ; {
-		from, until := at.ZoneBounds()
+		from, until := switches(at)
 		_, offset := at.Zone()
 		begin := after
 		if begin.Before(from) {
@@ -174,6 +174,17 @@ func (e *expression) next(after time.Time, zone *time.Location) time.Time {
 		}
 		at = until
 	}
+}
+
+// switches returns between which switches of its clock a moment lies.
+func switches(at time.Time) (from, until time.Time) {
+	from, until = at.ZoneBounds()
+	if !until.IsZero() && !until.After(at) {
+		// Beyond the years of its table, package time has every year end after 365 days, and says on the last day of a leap
+		// year that this ended before. No clock is switched on that day.
+		until = at.Add(24 * time.Hour)
+	}
+	return from, until
 }
 
 // shown returns what a clock with an offset (in seconds) from UTC shows at t, as if it were in UTC.
