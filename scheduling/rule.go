@@ -175,6 +175,9 @@ func Preview(in RuleInput, now time.Time, count int) ([]time.Time, error) {
 	return slotsFrom(rule, first, count), nil
 }
 
+// lastYear is the last one that can be written as RFC 3339.
+const lastYear = 9999
+
 // slotsFrom lists slots from one of them on, as far as they can be told.
 func slotsFrom(rule schedule.Rule, first time.Time, count int) []time.Time {
 	if count <= 0 {
@@ -187,7 +190,7 @@ func slotsFrom(rule schedule.Rule, first time.Time, count int) []time.Time {
 	}
 	for len(slots) < count {
 		following, ok := times.Next(slots[len(slots)-1])
-		if !ok {
+		if !ok || following.Year() > lastYear {
 			break
 		}
 		slots = append(slots, following)
