@@ -134,3 +134,9 @@ func (t *Tx) TaskRevokeSchedule(
 	}
 	return column(rows, taskResultOf), setOf(unrevoked), nil
 }
+
+// SlotBefore returns the slot of a schedule that fired before another one. It fails with order.ErrNotFound.
+func (s *Store) SlotBefore(ctx context.Context, scheduleID uuid.UUID, slot time.Time) (time.Time, error) {
+	before, err := s.queries.SlotBefore(ctx, scheduleID, slot)
+	return before.UTC(), domainError("find slot", err)
+}

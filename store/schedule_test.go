@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
 	"time"
 
@@ -44,43 +43,6 @@ func TestScheduleSeed(t *testing.T) {
 		}
 		return err
 	})
-}
-
-func TestTaskResultPartitions(t *testing.T) {
-	t.Parallel()
-	st := openStore(t)
-	worker := register(t, st)
-	finish := func() {
-		t.Helper()
-		insertTasks(t, st, newTask(nil))
-		ended := claim(t, st, worker, allTasks(t, st)...)
-		write(t, st, func(tx *store.Tx) error {
-			_, err := tx.TaskFinish(t.Context(), []store.TaskEnd{{Task: ended[0], State: "SUCCESS"}})
-			return err
-		})
-	}
-	now := query[time.Time](t, st, "SELECT now()")[0].UTC()
-	if err := st.TaskResultPartitions(t.Context(), now, 24*time.Hour); err != nil {
-		t.Fatal(err)
-	}
-	finish()
-	if in := query[string](t, st, "SELECT tableoid::regclass::text FROM task_results"); len(in) != 1 || strings.HasSuffix(in[0], "_rest") {
-		t.Errorf("the result is in %v", in)
-	}
-	// A day that has results in the rest partition stays there, and does not stop the next one.
-	execute(t, st, `INSERT INTO task_results (id, account_id, kind, queue, priority, state, attempt, max_attempts, due_at,
-			enqueued_at, finished_at)
-		SELECT id, account_id, kind, queue, priority, state, attempt, max_attempts, due_at, enqueued_at,
-			finished_at + interval '2 days' FROM task_results`)
-	for range 2 {
-		if err := st.TaskResultPartitions(t.Context(), now, 3*24*time.Hour); err != nil {
-			t.Fatal(err)
-		}
-	}
-	parts := query[int](t, st, "SELECT count(*)::int FROM pg_inherits WHERE inhparent = 'task_results_done'::regclass")[0]
-	if parts != 4 {
-		t.Errorf("%d partitions, want three days and the rest", parts)
-	}
 }
 
 func TestForget(t *testing.T) {

@@ -113,7 +113,7 @@ func (e *engine) worker(run func(context.Context, task.Task) (json.RawMessage, e
 	e.t.Helper()
 	options := worker.Options{
 		Store: e.store, Lists: e.lists, Log: e.log, Version: "test",
-		Handlers: map[task.Kind]worker.Handler{kind: worker.Each(e.counted(run)), task.KindRetention: worker.Retention(e.store)},
+		Handlers: map[task.Kind]worker.Handler{kind: worker.Each(e.counted(run)), task.KindRetention: worker.Retention(e.store, "")},
 	}
 	if change != nil {
 		change(&options)

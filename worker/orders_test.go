@@ -138,7 +138,7 @@ func (s *shop) worker(change func(*worker.Options)) {
 	s.engine.worker(nil, func(o *worker.Options) {
 		o.Handlers = map[task.Kind]worker.Handler{
 			task.KindDispatch: dispatch, task.KindCancel: dispatch, task.KindPollProvider: worker.Poll(s.service, s.providers),
-			task.KindRetention: worker.Retention(s.store),
+			task.KindRetention: worker.Retention(s.store, ""),
 		}
 		o.AfterCommit = func(c fulfillment.Committed) { s.announcer.Announce(c.Tasks) }
 		if change != nil {

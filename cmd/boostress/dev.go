@@ -87,6 +87,9 @@ func (c *devCommand) ownSecrets(dataDir string) (token string, err error) {
 	if err := ensureSecret(filepath.Join(dataDir, fileSandboxToken), &token, randomWord); err != nil {
 		return "", err
 	}
+	if c.ArchiveDir == "" {
+		c.ArchiveDir = filepath.Join(dataDir, "archive")
+	}
 	// The simulated providers live on this machine.
 	c.AllowedNetworks = append(c.AllowedNetworks, "127.0.0.0/8", "::1/128")
 	return token, nil

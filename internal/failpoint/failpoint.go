@@ -26,13 +26,16 @@ const (
 
 	SlotBeforeCommit Point = "slot-before-commit" // a schedule's slot is taken and not committed
 	SlotAfterCommit  Point = "slot-after-commit"  // committed, and no worker was told of its task
+
+	PartitionDetached Point = "partition-detached" // results are out of the record, and in no file
+	PartitionArchived Point = "partition-archived" // they are in a file, and not dropped
 )
 
 // Points lists all.
 func Points() []Point {
 	return []Point{
 		APIBeforeCommit, APIAfterCommit, APIBeforeReply, WorkerClaimed, WorkerIntended, WorkerSent, WorkerAnswered,
-		WorkerRecorded, SlotBeforeCommit, SlotAfterCommit,
+		WorkerRecorded, SlotBeforeCommit, SlotAfterCommit, PartitionDetached, PartitionArchived,
 	}
 }
 

@@ -105,3 +105,7 @@ DELETE FROM webhook_receipts WHERE ctid = ANY(ARRAY(
 -- Never a schedule's latest one.
 DELETE FROM schedule_slots s WHERE s.fired_at < @before::timestamptz
   AND s.slot < (SELECT max(l.slot) FROM schedule_slots l WHERE l.schedule_id = s.schedule_id);
+
+-- name: SlotBefore :one
+-- Of one schedule, that fired.
+SELECT slot FROM schedule_slots WHERE schedule_id = $1 AND slot < $2 ORDER BY slot DESC LIMIT 1;

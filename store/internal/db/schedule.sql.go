@@ -430,3 +430,15 @@ func (q *Queries) ScheduleWait(ctx context.Context, aside []uuid.UUID) (float64,
 	err := row.Scan(&seconds)
 	return seconds, err
 }
+
+const slotBefore = `-- name: SlotBefore :one
+SELECT slot FROM schedule_slots WHERE schedule_id = $1 AND slot < $2 ORDER BY slot DESC LIMIT 1
+`
+
+// Of one schedule, that fired.
+func (q *Queries) SlotBefore(ctx context.Context, scheduleID uuid.UUID, slot time.Time) (time.Time, error) {
+	row := q.db.QueryRow(ctx, slotBefore, scheduleID, slot)
+	var slot_2 time.Time
+	err := row.Scan(&slot_2)
+	return slot_2, err
+}

@@ -1,0 +1,186 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/boostress/boostress/internal/id"
+)
+
+// result writes a finished run.
+func result(t testing.TB, st testStore, state string, finished time.Time) uuid.UUID {
+	t.Helper()
+	made := id.New(id.Task)
+	execute(t, st, `INSERT INTO task_results (id, account_id, kind, queue, priority, state, attempt, max_attempts, due_at, enqueued_at,
+		finished_at) VALUES ($1, $2, 'EXPORT', 'system', 0, $3, 1, 1, $4, $4, $4)`, made, id.New(id.Account), state, finished)
+	return made
+}
+
+func where(t testing.TB, st testStore, task uuid.UUID) string {
+	t.Helper()
+	return query[string](t, st, "SELECT tableoid::regclass::text FROM task_results WHERE id = $1", task)[0]
+}
+
+func names(t testing.TB, st testStore) (list []string) {
+	t.Helper()
+	found, err := st.Partitions(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range found {
+		list = append(list, fmt.Sprint(p.Name, " ", p.Failed, " ", p.Attached))
+	}
+	return list
+}
+
+func TestTaskResultPartitions(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC) // in the seven days from 2029-12-27
+	early := result(t, st, "SUCCESS", now)             // nobody had made its partition: it stays in the rest
+	for range 2 {
+		if err := st.TaskResultPartitions(t.Context(), now, 48*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{
+		"task_results_failed_20291227 true true", "task_results_done_20300103 false true", "task_results_done_20300104 false true",
+		"task_results_failed_20300103 true true",
+	}
+	if diff := cmp.Diff(want, names(t, st)); diff != "" {
+		t.Errorf("partitions (-want +got):\n%s", diff)
+	}
+	for task, want := range map[uuid.UUID]string{
+		early:                         "task_results_done_rest",
+		result(t, st, "SUCCESS", now): "task_results_done_rest",
+		result(t, st, "SUCCESS", now.AddDate(0, 0, 1)): "task_results_done_20300103",
+		result(t, st, "FAILURE", now):                  "task_results_failed_20291227",
+		result(t, st, "REVOKED", now):                  "task_results_failed_20291227",
+		result(t, st, "REVOKED", now.AddDate(1, 0, 0)): "task_results_failed_rest",
+	} {
+		if got := where(t, st, task); got != want {
+			t.Errorf("a result is in %s, want %s", got, want)
+		}
+	}
+	// Each has every index of its parent.
+	for _, p := range []string{"done_20300103", "done_rest", "failed_20300103"} {
+		indexes := query[int](t, st, `SELECT count(*)::int FROM pg_index WHERE indrelid = ('task_results_' || $1)::regclass`, p)[0]
+		parent := query[int](t, st, `SELECT count(*)::int FROM pg_index WHERE indrelid = ('task_results_' || split_part($1, '_', 1))::regclass`, p)[0]
+		if indexes != parent || indexes < 17 {
+			t.Errorf("%s has %d indexes, its parent %d", p, indexes, parent)
+		}
+	}
+}
+
+// Writers and readers are never held up for long while partitions come and go, even behind somebody who reads for long.
+func TestPartitionsHoldUpNobody(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	const days = 8
+	begin := time.Now().UTC().Truncate(24 * time.Hour)
+	if err := st.TaskResultPartitions(t.Context(), begin, days*24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	var longest time.Duration
+	wrote := 0
+	busy := func(do func(conn *pgx.Conn) error) {
+		conn := connect(t, st)
+		running.Go(func() {
+			for ctx.Err() == nil {
+				began := time.Now()
+				if err := do(conn); err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				longest, wrote = max(longest, time.Since(began)), wrote+1
+				mu.Unlock()
+			}
+			if err := conn.Close(context.WithoutCancel(ctx)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range 2 {
+		busy(func(conn *pgx.Conn) error {
+			_, err := conn.Exec(context.WithoutCancel(ctx), `INSERT INTO task_results (id, account_id, kind, queue, priority, state, attempt, max_attempts,
+				due_at, enqueued_at, finished_at) VALUES (gen_random_uuid(), gen_random_uuid(), 'EXPORT', 'system', 0, 'SUCCESS', 1, 1, now(), now(), now())`)
+			return err
+		})
+	}
+	busy(func(conn *pgx.Conn) error { // reads all for a while
+		_, err := conn.Exec(context.WithoutCancel(ctx), "BEGIN; SELECT count(*), pg_sleep(0.3) FROM task_results; COMMIT")
+		return err
+	})
+	partitions, err := st.Partitions(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range partitions[2:] {
+		if p.Failed {
+			continue
+		}
+		if err := st.DetachPartition(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		if err := st.DropPartition(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := st.TaskResultPartitions(t.Context(), begin, days*24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	running.Wait()
+	t.Logf("%d statements, the longest took %v", wrote, longest)
+	if longest > 2*time.Second {
+		t.Errorf("somebody waited for %v", longest)
+	}
+	if after, err := st.Partitions(t.Context()); err != nil || len(after) != len(partitions) {
+		t.Errorf("%d partitions, want %d: %v", len(after), len(partitions), err)
+	}
+}
+
+func TestRestIsDroppedInPieces(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	now := time.Now().UTC()
+	for range 5 {
+		result(t, st, "SUCCESS", now.Add(-time.Hour))
+	}
+	kept := result(t, st, "SUCCESS", now)
+	failed := result(t, st, "FAILURE", now.Add(-time.Hour))
+	moved, count, err := st.DetachRest(t.Context(), false, now.Add(-time.Minute), 3)
+	if err != nil || count != 3 {
+		t.Fatalf("moved %d, %v", count, err)
+	}
+	if got := names(t, st); len(got) != 1 || got[0] != moved.Name+" false false" {
+		t.Errorf("partitions are %v", got)
+	}
+	if rows, err := st.PartitionRows(t.Context(), moved, uuid.Nil, 2); err != nil || len(rows) != 2 {
+		t.Errorf("read %d rows, %v", len(rows), err)
+	} else if rows, err := st.PartitionRows(t.Context(), moved, rows[1].ID, 2); err != nil || len(rows) != 1 {
+		t.Errorf("read %d more rows, %v", len(rows), err)
+	}
+	for range 2 {
+		if err := st.DropPartition(t.Context(), moved); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if count, err := st.DropRest(t.Context(), false, now.Add(-time.Minute), 10); err != nil || count != 2 {
+		t.Errorf("dropped %d, %v", count, err)
+	}
+	if left := query[uuid.UUID](t, st, "SELECT id FROM task_results ORDER BY id"); !cmp.Equal(left, []uuid.UUID{kept, failed}) {
+		t.Errorf("left: %v", left)
+	}
+}
