@@ -17,7 +17,9 @@ import (
 const (
 	warmUp   = 8 * time.Second  // of load before the first fault, and then the first measurement
 	coolDown = 95 * time.Second // of rest before the last: idle connections to providers are kept for 90
-	drained  = 8 * time.Minute  // for everything to end once nothing fails any more: waits grow up to five
+	// soakSchedules fire once a second each, all along.
+	soakSchedules = 5
+	drained       = 8 * time.Minute // for everything to end once nothing fails any more: waits grow up to five
 )
 
 // soak is an installation that is made to fail at random for as long as told.
@@ -85,6 +87,7 @@ func newSoak(t *testing.T, seed uint64) *soak {
 		}
 	}
 	c.addProvider("papercut-studio")
+	c.manySchedules(soakSchedules)
 	return s
 }
 
@@ -149,6 +152,7 @@ func (s *soak) report(before, after map[string]figures) {
 	if lost > 0 || counted.DuplicateKeys > 0 {
 		s.t.Errorf("%d orders are lost, %d doubled", lost, counted.DuplicateKeys)
 	}
+	s.eachSlotOnce()
 	for name, first := range before {
 		s.compare(name, first, after[name])
 	}
