@@ -96,8 +96,17 @@ func measureRound(ctx context.Context, o options, results *table) (err error) {
 		return err
 	}
 	r := &run{system: s, load: &load{client: client}, sql: sql, table: results}
-	for _, step := range []func(context.Context) error{r.floors, r.warmUp, r.batches, r.singles, r.latency, r.live, r.peers} {
-		if err := step(ctx); err != nil {
+	for _, step := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"floors", r.floors}, {"warm up", r.warmUp}, {"batches", r.batches}, {"singles", r.singles}, {"latency", r.latency}, {"live", r.live},
+		{"peers", r.peers}, {"schedules", r.schedules},
+	} {
+		if o.Only != "" && step.name != o.Only && step.name != "warm up" {
+			continue
+		}
+		if err := step.run(ctx); err != nil {
 			return err
 		}
 	}
