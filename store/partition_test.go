@@ -43,7 +43,7 @@ func names(t testing.TB, st testStore) (list []string) {
 func TestTaskResultPartitions(t *testing.T) {
 	t.Parallel()
 	st := openStore(t)
-	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC) // in the seven days from 2029-12-27
+	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC) // in the week from Monday, 2029-12-31
 	early := result(t, st, "SUCCESS", now)             // nobody had made its partition: it stays in the rest
 	for range 2 {
 		if err := st.TaskResultPartitions(t.Context(), now, 48*time.Hour); err != nil {
@@ -51,8 +51,7 @@ func TestTaskResultPartitions(t *testing.T) {
 		}
 	}
 	want := []string{
-		"task_results_failed_20291227 true true", "task_results_done_20300103 false true", "task_results_done_20300104 false true",
-		"task_results_failed_20300103 true true",
+		"task_results_failed_20291231 true true", "task_results_done_20300103 false true", "task_results_done_20300104 false true",
 	}
 	if diff := cmp.Diff(want, names(t, st)); diff != "" {
 		t.Errorf("partitions (-want +got):\n%s", diff)
@@ -61,8 +60,8 @@ func TestTaskResultPartitions(t *testing.T) {
 		early:                         "task_results_done_rest",
 		result(t, st, "SUCCESS", now): "task_results_done_rest",
 		result(t, st, "SUCCESS", now.AddDate(0, 0, 1)): "task_results_done_20300103",
-		result(t, st, "FAILURE", now):                  "task_results_failed_20291227",
-		result(t, st, "REVOKED", now):                  "task_results_failed_20291227",
+		result(t, st, "FAILURE", now):                  "task_results_failed_20291231",
+		result(t, st, "REVOKED", now):                  "task_results_failed_20291231",
 		result(t, st, "REVOKED", now.AddDate(1, 0, 0)): "task_results_failed_rest",
 	} {
 		if got := where(t, st, task); got != want {
@@ -70,7 +69,7 @@ func TestTaskResultPartitions(t *testing.T) {
 		}
 	}
 	// Each has every index of its parent.
-	for _, p := range []string{"done_20300103", "done_rest", "failed_20300103"} {
+	for _, p := range []string{"done_20300103", "done_rest", "failed_20291231"} {
 		indexes := query[int](t, st, `SELECT count(*)::int FROM pg_index WHERE indrelid = ('task_results_' || $1)::regclass`, p)[0]
 		parent := query[int](t, st, `SELECT count(*)::int FROM pg_index WHERE indrelid = ('task_results_' || split_part($1, '_', 1))::regclass`, p)[0]
 		if indexes != parent || indexes < 17 {
