@@ -78,7 +78,7 @@ func NewScheduler(options SchedulerOptions) *Scheduler {
 }
 
 const (
-	fireLimit = 500                    // schedules of one transaction
+	fireLimit = 500                   // schedules of one transaction
 	fireEvery = 50 * time.Millisecond // while slots are due: what comes meanwhile fires together
 	// lookEvery bounds how long a schedule that was just made, or a run that has just ended, goes unnoticed.
 	lookEvery  = 250 * time.Millisecond
