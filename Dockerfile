@@ -20,10 +20,13 @@ ARG VERSION=dev
 # timetzdata: schedules know time zones, and the image has no other source of them.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 go build -trimpath -tags timetzdata -ldflags "-s -w -X main.version=${VERSION}" -o /boostress ./cmd/boostress
+# A volume that is mounted here is the user's, too.
+RUN mkdir /archive
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /boostress /boostress
+COPY --from=build --chown=65532:65532 /archive /archive
 USER 65532:65532
 EXPOSE 8080
 # SIGTERM drains for up to 20 s.
