@@ -100,8 +100,14 @@ func measureRound(ctx context.Context, o options, results *table) (err error) {
 		name string
 		run  func(context.Context) error
 	}{
-		{"floors", r.floors}, {"warm up", r.warmUp}, {"batches", r.batches}, {"singles", r.singles}, {"latency", r.latency}, {"live", r.live},
-		{"peers", r.peers}, {"schedules", r.schedules},
+		{"floors", r.floors},
+		{"warm up", r.warmUp},
+		{"batches", r.batches},
+		{"singles", r.singles},
+		{"latency", r.latency},
+		{"live", r.live},
+		{"peers", r.peers},
+		{"schedules", r.schedules},
 	} {
 		if o.Only != "" && step.name != o.Only && step.name != "warm up" {
 			continue

@@ -96,7 +96,7 @@ func (r *run) looks(ctx context.Context, st *store.Store, spy *spy, count int) e
 	}
 	err := st.WriteBrief(ctx, func(tx *store.Tx) error {
 		_, err := tx.ScheduleDue(ctx, dueSchedules, nil)
-		return err //nolint:wrapcheck // wrapped below
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("look: %w", err)

@@ -71,8 +71,8 @@ func (s *Service) make(ctx context.Context, tx *store.Tx, who account.Principal,
 		Priority: input.Priority, Enabled: input.Enabled, CreatedBy: who.Actor, TestMode: who.TestMode,
 		CreatedAt: tx.Now, UpdatedAt: tx.Now,
 	}
-	if adminOnly(input.Action) && who.Role != account.Admin {
-		return nil, forbidden("action", "is for an ADMIN only")
+	if err := mayDo(ctx, tx, who, input.Action); err != nil {
+		return nil, err
 	}
 	set(&made.Queue, input.Queue)
 	set(&made.Jitter, input.Jitter)
@@ -93,4 +93,19 @@ func (s *Service) make(ctx context.Context, tx *store.Tx, who account.Principal,
 		made.NextAt = &first
 	}
 	return made, nil
+}
+
+// mayDo fails with order.Faults where an action is not for who to schedule.
+func mayDo(ctx context.Context, tx *store.Tx, who account.Principal, action task.Kind) error {
+	if adminOnly(action) && who.Role != account.Admin {
+		return forbidden("action", "is for an ADMIN only")
+	}
+	if action != task.KindRetention {
+		return nil
+	}
+	first, err := tx.FirstAccount(ctx)
+	if err == nil && who.AccountID != first {
+		return forbidden("action", "drops records of all accounts: only the first account may schedule it")
+	}
+	return err
 }

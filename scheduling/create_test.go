@@ -284,6 +284,11 @@ func TestWhoMayMakeWhat(t *testing.T) {
 	_, err = s.Pause(t.Context(), s.as(account.Operator, false), made.ID)
 	wantFault(t, err, order.CodeForbidden, "id")
 
+	_, err = s.Create(t.Context(), s.account("second"), hourly(func(in *scheduling.Input) {
+		in.Action, in.Arguments = task.KindRetention, arguments(`{}`)
+	}))
+	wantFault(t, err, order.CodeForbidden, "action")
+
 	_, err = s.Create(t.Context(), s.as(account.Operator, true), hourly(func(in *scheduling.Input) {
 		in.Action, in.Arguments = task.KindProcessOrder, arguments(`{"orderId": "`+placed.ID.String()+`"}`)
 	}))

@@ -94,7 +94,7 @@ func (s *Store) alter(ctx context.Context, statements ...string) error {
 		select {
 		case <-time.After(alterPause):
 		case <-ctx.Done():
-			return ctx.Err() //nolint:wrapcheck // the caller does
+			return ctx.Err()
 		}
 	}
 }

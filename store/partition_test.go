@@ -35,7 +35,7 @@ func names(t testing.TB, st testStore) (list []string) {
 		t.Fatal(err)
 	}
 	for _, p := range found {
-		list = append(list, fmt.Sprint(p.Name, " ", p.Failed, " ", p.Attached))
+		list = append(list, fmt.Sprintf("%s failed=%v attached=%v", p.Name, p.Failed, p.Attached))
 	}
 	return list
 }
@@ -51,7 +51,8 @@ func TestTaskResultPartitions(t *testing.T) {
 		}
 	}
 	want := []string{
-		"task_results_failed_20291231 true true", "task_results_done_20300103 false true", "task_results_done_20300104 false true",
+		"task_results_failed_20291231 failed=true attached=true", "task_results_done_20300103 failed=false attached=true",
+		"task_results_done_20300104 failed=false attached=true",
 	}
 	if diff := cmp.Diff(want, names(t, st)); diff != "" {
 		t.Errorf("partitions (-want +got):\n%s", diff)
@@ -93,7 +94,7 @@ func TestPartitionsHoldUpNobody(t *testing.T) {
 	var longest time.Duration
 	wrote := 0
 	busy := func(do func(conn *pgx.Conn) error) {
-		conn := connect(t, st)
+		conn := connect(t, st) //nolint:contextcheck // the test's
 		running.Go(func() {
 			for ctx.Err() == nil {
 				began := time.Now()
@@ -112,8 +113,8 @@ func TestPartitionsHoldUpNobody(t *testing.T) {
 	}
 	for range 2 {
 		busy(func(conn *pgx.Conn) error {
-			_, err := conn.Exec(context.WithoutCancel(ctx), `INSERT INTO task_results (id, account_id, kind, queue, priority, state, attempt, max_attempts,
-				due_at, enqueued_at, finished_at) VALUES (gen_random_uuid(), gen_random_uuid(), 'EXPORT', 'system', 0, 'SUCCESS', 1, 1, now(), now(), now())`)
+			_, err := conn.Exec(context.WithoutCancel(ctx), `INSERT INTO task_results (id, account_id, kind, queue, priority, state, attempt, max_attempts, due_at, enqueued_at,
+				finished_at) SELECT gen_random_uuid(), gen_random_uuid(), 'EXPORT', 'system', 0, 'SUCCESS', 1, 2, at, at, at FROM now() at`)
 			return err
 		})
 	}
@@ -163,7 +164,7 @@ func TestRestIsDroppedInPieces(t *testing.T) {
 	if err != nil || count != 3 {
 		t.Fatalf("moved %d, %v", count, err)
 	}
-	if got := names(t, st); len(got) != 1 || got[0] != moved.Name+" false false" {
+	if got := names(t, st); len(got) != 1 || got[0] != moved.Name+" failed=false attached=false" {
 		t.Errorf("partitions are %v", got)
 	}
 	if rows, err := st.PartitionRows(t.Context(), moved, uuid.Nil, 2); err != nil || len(rows) != 2 {

@@ -44,7 +44,10 @@ func Write(path string, rows func(row func(value any) error) error) (count int, 
 	if err := flush(filepath.Dir(path)); err != nil {
 		return 0, err
 	}
-	return count, file.Close()
+	if err := file.Close(); err != nil {
+		return 0, fmt.Errorf("close file: %w", err)
+	}
+	return count, nil
 }
 
 func fill(file *os.File, rows func(row func(any) error) error) (count int, err error) {
@@ -59,13 +62,13 @@ func fill(file *os.File, rows func(row func(any) error) error) (count int, err e
 		}
 		return nil
 	})
-	if err == nil {
-		err = packed.Close()
+	if err != nil {
+		return 0, err
 	}
-	if err == nil {
-		err = buffered.Flush()
+	if err := errors.Join(packed.Close(), buffered.Flush()); err != nil {
+		return 0, fmt.Errorf("write file: %w", err)
 	}
-	return count, err
+	return count, nil
 }
 
 // flush has the name of a new file on the disk.

@@ -61,7 +61,7 @@ func TestWrite(t *testing.T) {
 	if _, err := write(nil, errBroken); !errors.Is(err, errBroken) {
 		t.Errorf("got %v", err)
 	}
-	if got := read(t, path); len(got) == 0 {
+	if got := read(t, path); got == "" {
 		t.Error("a write that failed touched what was there")
 	}
 	if count, err := write(nil, nil); err != nil || count != 0 || read(t, path) != "" {
