@@ -72,14 +72,17 @@ func Call(client *http.Client, request *http.Request) (Reply, error) {
 	// With a connection at hand the request is written by another goroutine, even while the call is being given up:
 	// from here on nobody knows what went out.
 	var connected atomic.Bool
-	check := checkOf(request.Context())
+	leave := leaveOf(request.Context())
 	ctx := httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
 		GotConn: func(got httptrace.GotConnInfo) {
 			connected.Store(true)
-			arm(check, got.Conn)
+			arm(leave, got.Conn)
 		},
 	})
 	response, err := client.Do(request.WithContext(ctx)) //nolint:gosec // the client's guard checks every address
+	if refused := leave.said(); refused != nil && err != nil {
+		return Reply{}, refused
+	}
 	if err != nil {
 		return Reply{}, unreached(err, connected.Load())
 	}

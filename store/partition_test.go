@@ -113,8 +113,10 @@ func TestPartitionsHoldUpNobody(t *testing.T) {
 	}
 	for range 2 {
 		busy(func(conn *pgx.Conn) error {
-			_, err := conn.Exec(context.WithoutCancel(ctx), `INSERT INTO task_results (id, account_id, kind, queue, priority, state, attempt, max_attempts, due_at, enqueued_at,
-				finished_at) SELECT gen_random_uuid(), gen_random_uuid(), 'EXPORT', 'system', 0, 'SUCCESS', 1, 2, at, at, at FROM now() at`)
+			_, err := conn.Exec(context.WithoutCancel(ctx), `INSERT INTO task_results (id, account_id, kind, queue, priority, state,
+					attempt, max_attempts, due_at, enqueued_at, finished_at)
+				SELECT gen_random_uuid(), $1, 'EXPORT', 'system', 0, 'SUCCESS', 1, 2, at - interval '2 s', at - interval '1 s', at FROM now() at`,
+				uuid.New())
 			return err
 		})
 	}

@@ -28,7 +28,8 @@ func (e *engine) ran(account uuid.UUID, state task.State, days int) uuid.UUID {
 	made := id.New(id.Task)
 	e.execute(`INSERT INTO task_results (id, account_id, kind, queue, priority, state, error, attempt, max_attempts, due_at, enqueued_at,
 			started_at, finished_at)
-		SELECT $1, $2, 'CHECK_PROVIDER', 'system', 0, $3, CASE WHEN $3 = 'SUCCESS' THEN '' ELSE 'no' END, 1, 5, at, at, at, at
+		SELECT $1, $2, 'CHECK_PROVIDER', 'system', 0, $3, CASE WHEN $3 = 'SUCCESS' THEN '' ELSE 'no' END, 1, 5,
+			at - interval '3 s', at - interval '2 s', at - interval '1 s', at
 		FROM (SELECT now() - make_interval(days => $4) AS at) ended`, made, account, string(state), days)
 	return made
 }
@@ -42,7 +43,7 @@ func lines(t *testing.T, folder, field string) map[string][]string {
 		t.Fatal(err)
 	}
 	for _, path := range files {
-		file, err := os.Open(path) //nolint:gosec // the test's
+		file, err := os.Open(path)
 		if err != nil {
 			t.Fatal(err)
 		}
