@@ -24,7 +24,8 @@ type options struct {
 	Floors   bool   `default:"true" negatable:"" help:"Measure the floors, too: pgbench and redis-benchmark."`
 	Peers    int    `default:"10000" help:"How many orders the peers fulfill; 0: no peers (${default})."`
 	Firings  int    `default:"20" help:"Length of the run that fires schedules in seconds (${default})."`
-	Only     string `default:"" help:"Run only this part: batches, singles, latency, live, peers or schedules (all)."`
+	Results  int    `default:"10000000" help:"Of how many task results lists are read; 0: none (${default})."`
+	Only     string `default:"" help:"Run only this part: batches, singles, latency, live, peers, schedules or results (all)."`
 	Keep     bool   `help:"Keep the logs and say where they are."`
 	DataRoot string `default:"" help:"Where the stores' data goes (a temporary folder)."`
 }

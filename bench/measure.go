@@ -108,6 +108,7 @@ func measureRound(ctx context.Context, o options, results *table) (err error) {
 		{"live", r.live},
 		{"peers", r.peers},
 		{"schedules", r.schedules},
+		{"results", r.results},
 	} {
 		if o.Only != "" && step.name != o.Only && step.name != "warm up" {
 			continue

@@ -56,9 +56,12 @@ func (r *run) schedules(ctx context.Context) error {
 	return nil
 }
 
-// stop ends one of the processes.
+// stop ends one of the processes, where it runs.
 func (s *system) stop(name string) error {
 	at := slices.IndexFunc(s.parts, func(p *part) bool { return p.name == name })
+	if at < 0 {
+		return nil
+	}
 	p := s.parts[at]
 	s.parts = slices.Delete(s.parts, at, at+1)
 	if err := errors.Join(p.cmd.Process.Signal(syscall.SIGTERM), p.cmd.Wait(), p.log.Close()); err != nil {
@@ -118,12 +121,37 @@ func (r *run) looks(ctx context.Context, st *store.Store, spy *spy, count int) e
 }
 
 type cost struct {
-	Plan struct {
-		Rows float64 `json:"Actual Rows"`
-		Hit  int     `json:"Shared Hit Blocks"`
-		Read int     `json:"Shared Read Blocks"`
-	}
+	Plan node
 	Time float64 `json:"Execution Time"`
+}
+
+// node is a step of a plan.
+type node struct {
+	Type     string  `json:"Node Type"`
+	Relation string  `json:"Relation Name"`
+	Rows     float64 `json:"Actual Rows"` // of a loop
+	Removed  float64 `json:"Rows Removed by Filter"`
+	Loops    float64 `json:"Actual Loops"`
+	Hit      int     `json:"Shared Hit Blocks"`
+	Read     int     `json:"Shared Read Blocks"`
+	Plans    []node
+}
+
+// all yields the step and those below it.
+func (n *node) all(yield func(*node) bool) {
+	n.walk(yield)
+}
+
+func (n *node) walk(yield func(*node) bool) bool {
+	if !yield(n) {
+		return false
+	}
+	for i := range n.Plans {
+		if !n.Plans[i].walk(yield) {
+			return false
+		}
+	}
+	return true
 }
 
 // explain runs a statement once more, and tells what it cost; of five times the middle one.
@@ -173,6 +201,9 @@ func (r *run) firings(ctx context.Context, st *store.Store, spy *spy) error {
 	return nil
 }
 
+// unnamed is what a spy has statements under that have no name.
+const unnamed = ""
+
 // spy remembers statements by their names, and counts them.
 type spy struct {
 	count atomic.Int64
@@ -183,15 +214,16 @@ type spy struct {
 // TraceQueryStart remembers a statement.
 func (s *spy) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
 	s.count.Add(1)
-	if name, ok := strings.CutPrefix(data.SQL, "-- name: "); ok {
-		name, _, _ = strings.Cut(name, " ")
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.last == nil {
-			s.last = map[string]pgx.TraceQueryStartData{}
-		}
-		s.last[name] = data
+	name, named := strings.CutPrefix(data.SQL, "-- name: ")
+	if name, _, _ = strings.Cut(name, " "); !named {
+		name = unnamed
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == nil {
+		s.last = map[string]pgx.TraceQueryStartData{}
+	}
+	s.last[name] = data
 	return ctx
 }
 
