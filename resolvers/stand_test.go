@@ -56,7 +56,7 @@ type stand struct {
 }
 
 // patientWait is long enough for every field of a slow machine under the race detector to be asked for.
-const patientWait = 40 * time.Millisecond
+const patientWait = 100 * time.Millisecond
 
 func newStand(t testing.TB) *stand {
 	t.Helper()
