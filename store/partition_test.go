@@ -12,6 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/boostress/boostress/internal/id"
+	"github.com/boostress/boostress/internal/testkit"
+	"github.com/boostress/boostress/store"
+	"github.com/boostress/boostress/task"
 )
 
 // result writes a finished run.
@@ -76,6 +79,43 @@ func TestTaskResultPartitions(t *testing.T) {
 		if indexes != parent || indexes < 17 {
 			t.Errorf("%s has %d indexes, its parent %d", p, indexes, parent)
 		}
+	}
+}
+
+// A run that ends while its partition is being attached is refused by the rest, where it was on its way to, and is written
+// in the second try.
+func TestAResultMeetsItsPartitionComing(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	insertTasks(t, st, newTask(nil))
+	run := claim(t, st, register(t, st), allTasks(t, st)...)[0]
+	finish := func() error {
+		return st.Write(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.TaskFinish(t.Context(), []store.TaskEnd{{Task: run, State: task.Success}})
+			return err
+		})
+	}
+	sweeper := connect(t, st)
+	if _, err := sweeper.Exec(t.Context(), `BEGIN; CREATE TABLE coming (LIKE task_results_done INCLUDING ALL);
+		ALTER TABLE task_results_done ATTACH PARTITION coming FOR VALUES FROM ('2000-01-01') TO ('2100-01-01')`); err != nil {
+		t.Fatal(err)
+	}
+	refused := make(chan error)
+	go func() { refused <- finish() }()
+	testkit.Eventually(t, term, "the run's end waits for the rest", func() bool {
+		return query[bool](t, st, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'task_results_done_rest'::regclass)")[0]
+	})
+	if _, err := sweeper.Exec(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-refused; !store.Transient(err) {
+		t.Errorf("the run's end met %v, want what may be tried again", err)
+	}
+	if err := finish(); err != nil || where(t, st, run.ID) != "coming" {
+		t.Errorf("the run is in %s: %v", where(t, st, run.ID), err)
+	}
+	if err := sweeper.Close(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // Transient reports whether what failed with err may well succeed later as it is: the database was away, restarting or
-// overloaded, or gave up a transaction for another one's sake.
+// overloaded, or gave up a transaction for another one's sake, or a partition came in the way.
 func Transient(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return false
@@ -30,7 +30,8 @@ func Transient(err error) bool {
 			return true
 		}
 	}
-	return false
+	// A row was on its way to the partition for the rest when one for its time came. Other checks have names.
+	return refused.Code == checkViolation && refused.ConstraintName == ""
 }
 
 // Refused reports whether an error came from the database, or from the way there.
