@@ -204,7 +204,7 @@ func bulkTask(b *order.BulkOperation) task.Task {
 		panic(err) // an id can always be written
 	}
 	return task.Task{
-		ID: newTaskID(), AccountID: b.AccountID, Kind: task.KindBulk, Queue: task.QueueSystem, Arguments: arguments,
+		AccountID: b.AccountID, Kind: task.KindBulk, Queue: task.QueueSystem, Arguments: arguments,
 		UniqueKey: bulkKey(b.ID), MaxAttempts: mostRuns,
 	}
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/boostress/boostress/account"
 	"github.com/boostress/boostress/internal/failpoint"
-	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/internal/request"
 	"github.com/boostress/boostress/order"
 )
@@ -197,5 +196,3 @@ func canonical(text []byte) []byte {
 	}
 	return sorted
 }
-
-func newTaskID() uuid.UUID { return id.New(id.Task) }

@@ -108,7 +108,7 @@ const mostTries = 3
 func providerTask(p *order.Provider, kind task.Kind, key string, arguments json.RawMessage) task.Task {
 	providerID := p.ID
 	return task.Task{
-		ID: newTaskID(), AccountID: p.AccountID, Kind: kind, Queue: task.QueueSystem, ProviderID: &providerID,
+		AccountID: p.AccountID, Kind: kind, Queue: task.QueueSystem, ProviderID: &providerID,
 		Arguments: arguments, UniqueKey: key, MaxAttempts: mostTries,
 	}
 }

@@ -115,7 +115,7 @@ const mostRuns = 25
 func fulfillmentTask(kind task.Kind, queue task.Queue, o *order.Order, f *order.Fulfillment) task.Task {
 	orderID, fulfillmentID := o.ID, f.ID
 	return task.Task{
-		ID: newTaskID(), AccountID: o.AccountID, Kind: kind, Queue: queue, Priority: o.Priority,
+		AccountID: o.AccountID, Kind: kind, Queue: queue, Priority: o.Priority,
 		OrderID: &orderID, FulfillmentID: &fulfillmentID, ProviderID: f.ProviderID, MaxAttempts: mostRuns,
 	}
 }
@@ -123,7 +123,7 @@ func fulfillmentTask(kind task.Kind, queue task.Queue, o *order.Order, f *order.
 // pollTask reads what is due from one provider. At most one of a provider waits or runs.
 func pollTask(accountID, providerID uuid.UUID) task.Task {
 	return task.Task{
-		ID: newTaskID(), AccountID: accountID, Kind: task.KindPollProvider, Queue: task.QueueStatus,
+		AccountID: accountID, Kind: task.KindPollProvider, Queue: task.QueueStatus,
 		ProviderID: &providerID, UniqueKey: pollKey(providerID), MaxAttempts: mostRuns,
 	}
 }

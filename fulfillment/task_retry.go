@@ -83,7 +83,7 @@ func (r *retries) retry(ctx context.Context, taskID uuid.UUID) (*task.Task, erro
 		return nil, err
 	}
 	again := task.Task{
-		ID: newTaskID(), AccountID: old.AccountID, Kind: old.Kind, Name: old.Name, Queue: old.Queue, Priority: old.Priority,
+		AccountID: old.AccountID, Kind: old.Kind, Name: old.Name, Queue: old.Queue, Priority: old.Priority,
 		Arguments: old.Arguments, OrderID: old.OrderID, FulfillmentID: old.FulfillmentID, ProviderID: old.ProviderID,
 		ScheduleID: old.ScheduleID, MaxAttempts: old.MaxAttempts, UniqueKey: "retry:" + old.ID.String(),
 	}

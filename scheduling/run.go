@@ -32,7 +32,7 @@ func RunTask(s *schedule.Schedule, slot time.Time, number int64, now time.Time) 
 		due = now
 	}
 	t := task.Task{
-		ID: id.New(id.Task), AccountID: s.AccountID, Kind: task.Kind(s.TaskKind), Name: s.Name, Queue: task.Queue(s.Queue),
+		ID: id.At(id.Task, now), AccountID: s.AccountID, Kind: task.Kind(s.TaskKind), Name: s.Name, Queue: task.Queue(s.Queue),
 		Priority: s.Priority, OrderID: clone(s.OrderID), ProviderID: clone(s.ProviderID), ScheduleID: &scheduleID,
 		Arguments: runArguments(s, slot, number), MaxAttempts: attempts(task.Kind(s.TaskKind)), DueAt: due,
 	}

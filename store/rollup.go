@@ -13,8 +13,7 @@ import (
 	"github.com/boostress/boostress/task"
 )
 
-// clocksApart is how far the clocks of processes, which ids are made by, may be from the database's for all that comes in
-// to be counted.
+// clocksApart is how far the database's clock, which the ids of tasks are made by, may jump when another host takes over.
 const clocksApart = 15 * time.Second
 
 var errMarks = errors.New("another number of marks than there are steps")

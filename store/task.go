@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/boostress/boostress/internal/id"
 	"github.com/boostress/boostress/internal/request"
 	"github.com/boostress/boostress/store/internal/db"
 	"github.com/boostress/boostress/task"
@@ -37,7 +38,7 @@ type TaskRetry struct {
 }
 
 // TaskInsert adds tasks and returns them as stored. The transaction's time takes the place of a zero DueAt, 25 that of
-// a zero MaxAttempts, the trace that ctx carries that of an empty TraceID. Tasks whose unique key another one holds are
+// a zero MaxAttempts, the trace that ctx carries that of an empty TraceID, a fresh id that of none. Tasks whose unique key another one holds are
 // left out of the answer. Only those with AnnouncedAt are to be announced after the commit: the sweeper sees to the
 // others.
 func (t *Tx) TaskInsert(ctx context.Context, tasks []task.Task) ([]task.Task, error) {
@@ -48,6 +49,9 @@ func (t *Tx) TaskInsert(ctx context.Context, tasks []task.Task) ([]task.Task, er
 	for i := range fresh {
 		one := &fresh[i]
 		one.State, one.EnqueuedAt, one.Attempt = task.Pending, t.Now, 0
+		if one.ID == uuid.Nil {
+			one.ID = id.At(id.Task, t.Now) // not by this process's clock: lists and sums look for ids by the time they tell
+		}
 		if one.TraceID == "" {
 			one.TraceID = request.TraceID(ctx)
 		}

@@ -190,9 +190,6 @@ func (f *TaskFilter) whereReferences(w *where) {
 	}
 }
 
-// clockSlack is how much the clocks by which ids are minted may be wrong.
-const clockSlack = 3 * time.Hour
-
 func (f *TaskFilter) whereTimes(w *where) {
 	if f.EnqueuedAfter != nil {
 		w.add("t.id >= ?", lowestID(*f.EnqueuedAfter))
@@ -215,7 +212,7 @@ func (f *TaskFilter) whereTimes(w *where) {
 	// What was begun or finished by then was enqueued by then: ids, by which lists are sorted, need not be passed over.
 	for _, before := range []*time.Time{f.StartedBefore, f.FinishedBefore} {
 		if before != nil {
-			w.add("t.id < ?", lowestID(before.Add(clockSlack)))
+			w.add("t.id < ?", lowestID(before.Add(clocksApart)))
 		}
 	}
 	if f.RanAtLeast != nil {

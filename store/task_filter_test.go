@@ -73,12 +73,10 @@ func (w *taskWorld) kindQueue() (task.Kind, task.Queue) {
 func (w *taskWorld) task(accountID uuid.UUID) task.Task {
 	enqueued := w.moment()
 	made := task.Task{
-		ID: id.New(id.Task), AccountID: accountID, Name: one(w, "", "", "nightly", "hourly"), State: one(w, task.States()...),
+		ID: id.At(id.Task, enqueued), AccountID: accountID, Name: one(w, "", "", "nightly", "hourly"), State: one(w, task.States()...),
 		Priority: one(w, 0, 0, 5, 9), ScheduleID: w.maybe(w.schedules), ProviderID: w.maybe(w.some),
 		Error: w.text(), TraceID: one(w, "", "t1", "t2"), Attempt: w.IntN(4), MaxAttempts: 25, EnqueuedAt: enqueued, DueAt: enqueued,
 	}
-	stamped := lowest(enqueued)
-	copy(made.ID[:6], stamped[:6])
 	made.Kind, made.Queue = w.kindQueue()
 	if made.Error != "" {
 		made.ErrorClass = one(w, append(task.ErrorClasses(), "")...)
@@ -108,13 +106,6 @@ func (w *taskWorld) result() json.RawMessage {
 		panic(err)
 	}
 	return text
-}
-
-func lowest(at time.Time) (lowest uuid.UUID) {
-	for i, ms := 5, at.UnixMilli(); i >= 0; i, ms = i-1, ms>>8 {
-		lowest[i] = byte(ms)
-	}
-	return lowest
 }
 
 func (w *taskWorld) filter() store.TaskFilter {

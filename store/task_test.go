@@ -35,6 +35,10 @@ func TestTaskInsertReturnsWhatIsStored(t *testing.T) {
 	if diff := cmp.Diff([]task.Task{first, delayed}, stored); diff != "" {
 		t.Errorf("stored tasks (-want +got):\n%s", diff)
 	}
+	stored = insertTasks(t, st, newTask(func(n *task.Task) { n.ID = uuid.Nil }))
+	if minted := stored[0].ID; !time.Unix(minted.Time().UnixTime()).Equal(stored[0].EnqueuedAt.Truncate(time.Millisecond)) {
+		t.Errorf("minted %s, want the time in it that the database told, %s", minted, stored[0].EnqueuedAt)
+	}
 	if again := insertTasks(t, st, same); len(again) != 0 {
 		t.Errorf("stored %d tasks under a taken unique key", len(again))
 	}

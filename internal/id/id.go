@@ -4,7 +4,9 @@
 package id
 
 import (
+	"encoding/binary"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -52,6 +54,15 @@ func Of(whole uuid.UUID, kind Kind) uuid.UUID {
 func New(kind Kind) uuid.UUID {
 	id := uuid.Must(uuid.NewV7())
 	id[kindByte] = byte(kind)
+	return id
+}
+
+// At returns a fresh identifier of a thing that was made at a time, which another clock than this process's may have told.
+func At(kind Kind, made time.Time) uuid.UUID {
+	id := New(kind)
+	var milliseconds [8]byte
+	binary.BigEndian.PutUint64(milliseconds[:], uint64(max(made.UnixMilli(), 0)))
+	copy(id[:6], milliseconds[2:])
 	return id
 }
 
