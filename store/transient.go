@@ -30,8 +30,8 @@ func Transient(err error) bool {
 			return true
 		}
 	}
-	// A row was on its way to the partition for the rest when one for its time came. Other checks have names.
-	return refused.Code == checkViolation && refused.ConstraintName == ""
+	// A row was on its way to the partition for the rest when one for its time came. Checks of the schema have names.
+	return refused.Code == checkViolation && refused.TableName != "" && refused.ConstraintName == ""
 }
 
 // Refused reports whether an error came from the database, or from the way there.
