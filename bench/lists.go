@@ -33,7 +33,7 @@ type sample struct {
 	ID                            uuid.UUID
 	OrderID, ProviderID, WorkerID *uuid.UUID
 	ScheduleID                    *uuid.UUID
-	Name, TraceID, Word           string
+	Name, TraceID, Word, Rare     string
 	ErrorClass                    task.ErrorClass
 	EnqueuedAt                    time.Time
 	StartedAt                     time.Time
@@ -60,7 +60,7 @@ func (r *run) samples(ctx context.Context, until time.Time) (*samples, error) {
 		{"state = 'FAILURE'", &s.failed},
 	} {
 		found, err := r.sql.Query(ctx, `SELECT id, order_id, provider_id, worker_id, schedule_id, name, trace_id,
-				'kind' || (random() * 4)::int AS word, error_class, enqueued_at, started_at, finished_at
+				'kind' || (random() * 4)::int AS word, coalesce(result ->> 'batch', '') AS rare, error_class, enqueued_at, started_at, finished_at
 			FROM task_results WHERE `+some.of+` AND finished_at < $1 ORDER BY md5(id::text) LIMIT 100`, until)
 		if err != nil {
 			return nil, fmt.Errorf("read samples: %w", err)
@@ -112,7 +112,8 @@ func taskLists() []taskList {
 		{"that failed", failed, func(sample) filter { return filter{States: []task.State{task.Failure}} }},
 		{"that are dead", failed, func(sample) filter { return filter{Dead: &ever} }},
 		{"of an error class", failed, func(s sample) filter { return filter{Classes: []task.ErrorClass{s.ErrorClass}} }},
-		{"with a word", failed, func(s sample) filter { return filter{Search: []string{s.Word}} }},
+		{"with a common word", failed, func(s sample) filter { return filter{Search: []string{s.Word}} }},
+		{"with a rare word", scheduled, func(s sample) filter { return filter{Search: []string{s.Rare}} }},
 		{"enqueued within an hour", dispatched, func(s sample) filter {
 			return filter{EnqueuedAfter: &s.EnqueuedAt, EnqueuedBefore: later(s.EnqueuedAt, hour)}
 		}},

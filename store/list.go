@@ -78,6 +78,7 @@ type where struct {
 	conditions []string
 	args       []any
 	each       *each
+	words      string // the condition of a full text search; "": none
 }
 
 // each is a column that has one of several values.
@@ -114,10 +115,26 @@ func (w *where) arg(value any) string {
 }
 
 func (w *where) String() string {
-	if w.each == nil {
-		return strings.Join(w.conditions, " AND ")
+	conditions := slices.Clone(w.conditions)
+	if w.each != nil {
+		conditions = append(conditions, "t."+w.each.column+" = ANY("+w.each.values+")")
 	}
-	return strings.Join(append(slices.Clone(w.conditions), "t."+w.each.column+" = ANY("+w.each.values+")"), " AND ")
+	if w.words != "" {
+		conditions = append(conditions, w.words)
+	}
+	return strings.Join(conditions, " AND ")
+}
+
+// first reads the first rows in an order.
+func (tab *table[R, T]) first(ctx context.Context, s *Store, w *where, order string, limit int) ([]T, error) {
+	if w.words == "" {
+		return tab.read(ctx, s, tab.query(w, order, limit), w.args)
+	}
+	common, err := tab.read(ctx, s, tab.common(w, order, limit), w.args)
+	if err != nil || len(common) == limit {
+		return common, err
+	}
+	return tab.read(ctx, s, tab.rare(w, order, limit), w.args)
 }
 
 // query selects the first rows in an order.
@@ -145,12 +162,11 @@ func list[R, T any](ctx context.Context, s *Store, tab table[R, T], w *where, so
 	if err != nil {
 		return slice, err
 	}
-	bounded := &where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args), each: w.each}
+	bounded := &where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args), each: w.each, words: w.words}
 	if err := bound(bounded, terms, sort.Desc, page); err != nil {
 		return slice, err
 	}
-	query := tab.query(bounded, orderBy(terms, sort.Desc != page.Last), page.Size+1)
-	items, err := tab.read(ctx, s, query, bounded.args)
+	items, err := tab.first(ctx, s, bounded, orderBy(terms, sort.Desc != page.Last), page.Size+1)
 	if err != nil {
 		return slice, err
 	}

@@ -26,9 +26,9 @@ func result(t testing.TB, st testStore, state string, finished time.Time) uuid.U
 	return made
 }
 
-func where(t testing.TB, st testStore, task uuid.UUID) string {
+func where(t testing.TB, st testStore, taskID uuid.UUID) string {
 	t.Helper()
-	return query[string](t, st, "SELECT tableoid::regclass::text FROM task_results WHERE id = $1", task)[0]
+	return query[string](t, st, "SELECT tableoid::regclass::text FROM task_results WHERE id = $1", taskID)[0]
 }
 
 func names(t testing.TB, st testStore) (list []string) {

@@ -152,7 +152,8 @@ func (f *TaskFilter) where(accountID uuid.UUID) *where {
 	f.whereReferences(w)
 	f.whereTimes(w)
 	if f.Search != nil {
-		w.add("(t.error <> '' OR t.result IS NOT NULL) AND task_words(t.error, t.result) @@ ?::tsquery", wordsQuery(f.Search))
+		w.add("(t.error <> '' OR t.result IS NOT NULL)")
+		w.words = "task_words(t.error, t.result) @@ " + w.arg(wordsQuery(f.Search)) + "::tsquery"
 	}
 	return w
 }
