@@ -153,7 +153,7 @@ func (f *TaskFilter) where(accountID uuid.UUID) *where {
 	f.whereTimes(w)
 	if f.Search != nil {
 		w.add("(t.error <> '' OR t.result IS NOT NULL)")
-		w.words = "task_words(t.error, t.result) @@ " + w.arg(wordsQuery(f.Search)) + "::tsquery"
+		w.words = wordsWhere(w, f.Search)
 	}
 	return w
 }
