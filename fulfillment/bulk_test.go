@@ -44,7 +44,7 @@ func (s *stand) bulk(who account.Principal, input fulfillment.BulkInput) *order.
 // claimBulk claims the one bulk task that waits.
 func (s *stand) claimBulk() task.Task {
 	s.t.Helper()
-	tasks, err := s.store.TaskClaimDue(s.ctx(), s.worker, term, task.QueueSystem, 10)
+	tasks, err := s.store.TaskClaimDue(s.ctx(), s.worker, alive, task.QueueSystem, 10)
 	must(s.t, err)
 	if len(tasks) != 1 || tasks[0].Kind != task.KindBulk {
 		s.t.Fatalf("claimed %+v, want one bulk task", tasks)
@@ -358,7 +358,7 @@ func TestBulkBesideOthers(t *testing.T) {
 	s := newStand(t)
 	placed := s.placeMany(120)
 	one, other := s.bulk(s.who, cancelOrders()), s.bulk(s.who, cancelOrders())
-	tasks, err := s.store.TaskClaimDue(s.ctx(), s.worker, term, task.QueueSystem, 10)
+	tasks, err := s.store.TaskClaimDue(s.ctx(), s.worker, alive, task.QueueSystem, 10)
 	must(t, err)
 	done := make(chan error)
 	for _, one := range tasks {

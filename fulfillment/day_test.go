@@ -53,7 +53,7 @@ func TestDayBudgetUnderTwoHundred(t *testing.T) {
 	var callers sync.WaitGroup
 	for i := range 200 { // each id comes twice, as Redis may have it
 		callers.Go(func() {
-			claimed, err := s.store.TaskClaim(s.ctx(), s.worker, term, ids[i%100:i%100+1])
+			claimed, err := s.store.TaskClaim(s.ctx(), s.worker, alive, ids[i%100:i%100+1])
 			if err == nil {
 				_, err = s.Intend(s.ctx(), claimed)
 			}

@@ -81,7 +81,7 @@ func (s *stand) lay(hand string, o *order.Order, f *order.Fulfillment) {
 
 // workOnce claims what is due, and has its provider take it.
 func (s *stand) workOnce() {
-	claimed, err := s.store.TaskClaimDue(s.ctx(), s.worker, term, task.QueueDispatch, 100)
+	claimed, err := s.store.TaskClaimDue(s.ctx(), s.worker, alive, task.QueueDispatch, 100)
 	if err != nil {
 		s.t.Error(err)
 		return
